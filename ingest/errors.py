@@ -154,7 +154,7 @@ class Throttled(ServiceFault):
 
 
 class WaitingForBudget(ServiceFault):
-    """So many workers write to a table that its write budget is too small for one more."""
+    """The workers that write to a table are too many for its write budget."""
 
     code = "write_budget"
 

@@ -158,7 +158,7 @@ def _check_hours(limits: TableLimits, path: str) -> None:
 
 
 def _minutes(hours: str) -> list[range]:
-    """Return the minutes of a day that hours are; nothing if they are no hours.
+    """Return the minutes of a day that hours are; nothing if they are not valid hours.
 
     >>> _minutes("07-19"), _minutes("22:30-4"), _minutes("7 to 19")
     ([range(420, 1140)], [range(1350, 1440), range(0, 240)], [])

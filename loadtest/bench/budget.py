@@ -7,8 +7,8 @@ import argparse
 from collections.abc import Iterable, Iterator
 
 from loadtest.bench import report
-from loadtest.bench.budget_cases import CASES, END_S, EVENT_S, WITHIN_S, Case
-from loadtest.bench.budget_fleet import Fleet
+from loadtest.bench.budget_cases import CASES, END_S, EVENT_S, WITHIN_S, BudgetCase
+from loadtest.bench.budget_fleet import BudgetFleet
 from loadtest.bench.budget_measure import (
     allowed_window,
     ledger_calls_per_worker,
@@ -59,8 +59,8 @@ def measure(name: str, budget: float, workers: int, seeds: Iterable[int]) -> Doc
     return {"case": name, "says": case.says, "budget": budget, "workers": workers, **shown}
 
 
-def _one(case: Case, budget: float, workers: int, seed: int) -> dict[str, float]:
-    fleet = Fleet(budget_per_s=budget, seed=seed, capacity_per_s=budget * case.capacity)
+def _one(case: BudgetCase, budget: float, workers: int, seed: int) -> dict[str, float]:
+    fleet = BudgetFleet(budget_per_s=budget, seed=seed, capacity_per_s=budget * case.capacity)
     case.setup(fleet, workers)
     fleet.run(case.end_s)
     begin_s, end_s, _ = case.used or (1 + WITHIN_S if case.end_s < END_S else EVENT_S, case.end_s, 0)

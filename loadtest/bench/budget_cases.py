@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from loadtest.bench.budget_fleet import Fleet, Load, Worker
+from loadtest.bench.budget_fleet import BudgetFleet, Worker, WorkerLoad
 
 EVENT_S, END_S, CROWD_END_S = 45.0, 105.0, 60.0
 OUTAGE_S = 60.0
 WITHIN_S = 3.0  # after the last start the budget is to be used
-JOIN_S, CRASH_S, CUT_S, TOLD_S = 2.0, 10.0, 1.5, 15.0  # and after such an event; TOLD_S: demands must show first
+JOIN_S, CRASH_S, CUT_S, SHOWN_S = 2.0, 10.0, 1.5, 15.0  # and after such an event; SHOWN_S: demands must show first
 BOTH = ("put", "read")
-Setup = Callable[[Fleet, int], None]
+Setup = Callable[[BudgetFleet, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class BudgetCase:
     """A case: which budgets and numbers of workers, and when it is looked at.
 
     `settled_s`: how soon all shares together are to be the budget; `used`: between which times it is to be used, and
@@ -35,66 +35,68 @@ class Case:
     capacity: float = inf
 
 
-def crowd(fleet: Fleet, count: int, load: Callable[[int], Load] = lambda number: Load()) -> list[Worker]:
+def crowd(
+    fleet: BudgetFleet, count: int, load: Callable[[int], WorkerLoad] = lambda number: WorkerLoad()
+) -> list[Worker]:
     """Let workers start within a second."""
     return [fleet.add(load(number), fleet.chance.random()) for number in range(count)]
 
 
-def _each(fleet: Fleet, workers: Iterable[Worker], act: Callable[[Worker], None]) -> None:
+def _each(fleet: BudgetFleet, workers: Iterable[Worker], act: Callable[[Worker], None]) -> None:
     for worker in workers:
         fleet.at(EVENT_S, partial(act, worker))
 
 
-def _start(fleet: Fleet, count: int) -> None:
+def _start(fleet: BudgetFleet, count: int) -> None:
     crowd(fleet, count)
 
 
-def _kill(fleet: Fleet, count: int) -> None:
+def _kill(fleet: BudgetFleet, count: int) -> None:
     _each(fleet, crowd(fleet, count)[: count // 2], fleet.kill)
 
 
-def _kill_one(fleet: Fleet, count: int) -> None:
+def _kill_one(fleet: BudgetFleet, count: int) -> None:
     _each(fleet, crowd(fleet, count)[:1], fleet.kill)
 
 
-def _leave(fleet: Fleet, count: int) -> None:
+def _leave(fleet: BudgetFleet, count: int) -> None:
     _each(fleet, crowd(fleet, count)[: count // 2], fleet.leave)
 
 
-def _join(fleet: Fleet, count: int) -> None:
+def _join(fleet: BudgetFleet, count: int) -> None:
     crowd(fleet, count)
     for _ in range(count):
-        fleet.add(Load(), EVENT_S)
+        fleet.add(WorkerLoad(), EVENT_S)
 
 
 def _change(factor: float) -> Setup:
-    def setup(fleet: Fleet, count: int) -> None:
+    def setup(fleet: BudgetFleet, count: int) -> None:
         crowd(fleet, count)
         fleet.at(EVENT_S, lambda: fleet.set_budget(fleet.budget_per_s * factor))
 
     return setup
 
 
-def _mixed(fleet: Fleet, count: int) -> None:
+def _mixed(fleet: BudgetFleet, count: int) -> None:
     """Two in three have a fifth of an equal share to write, one in six half more than one, the others any amount."""
     equal = fleet.budget_per_s / count
 
-    def load(number: int) -> Load:
+    def load(number: int) -> WorkerLoad:
         if number < count * 2 // 3:
-            return Load(rows_per_s=0.2 * equal)
-        return Load(rows_per_s=1.5 * equal) if number < count * 5 // 6 else Load()
+            return WorkerLoad(rows_per_s=0.2 * equal)
+        return WorkerLoad(rows_per_s=1.5 * equal) if number < count * 5 // 6 else WorkerLoad()
 
     crowd(fleet, count, load)
 
 
-def _large_items(fleet: Fleet, count: int) -> None:
-    crowd(fleet, count, lambda number: Load(row_units=4.0 if number % 2 else 1.0))
+def _large_items(fleet: BudgetFleet, count: int) -> None:
+    crowd(fleet, count, lambda number: WorkerLoad(row_units=4.0 if number % 2 else 1.0))
 
 
 def _outage(*calls: str, changes: bool = False, of_one: bool = False) -> Setup:
     """Return a case in which calls of all, or of one, fail for a minute; perhaps two die in it, and two come."""
 
-    def setup(fleet: Fleet, count: int) -> None:
+    def setup(fleet: BudgetFleet, count: int) -> None:
         workers = crowd(fleet, count)
 
         def fails(call: str, worker: Worker, now_s: float) -> bool:
@@ -106,16 +108,16 @@ def _outage(*calls: str, changes: bool = False, of_one: bool = False) -> Setup:
             for worker in workers[:2]:
                 fleet.at(EVENT_S + 10, partial(fleet.kill, worker))
             for _ in range(2):
-                fleet.add(Load(), EVENT_S + 20)
+                fleet.add(WorkerLoad(), EVENT_S + 20)
 
     return setup
 
 
 def _churn(mean_s: float, killed: float, least_s: float, most_s: float) -> Setup:
-    def setup(fleet: Fleet, count: int) -> None:
+    def setup(fleet: BudgetFleet, count: int) -> None:
         def again() -> None:
             lives_s = min(most_s, max(least_s, fleet.chance.expovariate(1 / mean_s)))
-            fleet.add(Load(lives_s=lives_s, is_killed=fleet.chance.random() < killed), fleet.now_s)
+            fleet.add(WorkerLoad(lives_s=lives_s, is_killed=fleet.chance.random() < killed), fleet.now_s)
             fleet.at(fleet.now_s + lives_s, again)
 
         for _ in range(count):
@@ -125,22 +127,22 @@ def _churn(mean_s: float, killed: float, least_s: float, most_s: float) -> Setup
 
 
 def _frozen(seconds: float, part: float) -> Setup:
-    def setup(fleet: Fleet, count: int) -> None:
+    def setup(fleet: BudgetFleet, count: int) -> None:
         workers = crowd(fleet, count)
         _each(fleet, workers[: max(1, int(part * count))], lambda worker: fleet.freeze(worker, seconds))
 
     return setup
 
 
-def _park(fleet: Fleet, count: int) -> None:
+def _park(fleet: BudgetFleet, count: int) -> None:
     """Each has work for a minute of what a worker needs at least."""
-    crowd(fleet, count, lambda number: Load(rows=60 * 5))
+    crowd(fleet, count, lambda number: WorkerLoad(rows=60 * 5))
 
 
-def _small_files(fleet: Fleet, count: int) -> None:
+def _small_files(fleet: BudgetFleet, count: int) -> None:
     """Two workers a second come with 200 rows each, and end."""
     for number in range(int(2 * END_S)):
-        fleet.add(Load(rows=200), number / 2)
+        fleet.add(WorkerLoad(rows=200), number / 2)
 
 
 def _after(seconds: float, least: float = 0.95) -> tuple[float, float, float]:
@@ -151,36 +153,40 @@ LARGE = ((200, 12), (5_000, 12), (40_000, 100))
 MANY = ((5, 4), (5, 12), (200, 100))
 LONG = ((5_000, 4), (5_000, 12))
 CASES = {
-    "start": Case(
+    "start": BudgetCase(
         "all start within a second",
         _start,
         tuple((budget, count) for budget in (5, 200, 5_000, 40_000) for count in (1, 4, 12, 100)),
         used=(1 + WITHIN_S, CROWD_END_S, 0.95),
         end_s=CROWD_END_S,
     ),
-    "join": Case("as many more start at once", _join, LARGE, JOIN_S, _after(JOIN_S)),
-    "leave": Case("half of them end", _leave, settled_s=JOIN_S, used=_after(JOIN_S)),
-    "kill one": Case("one is killed", _kill_one, LONG, CRASH_S, _after(CRASH_S)),
-    "kill": Case("half of them are killed", _kill, LARGE, CRASH_S, _after(CRASH_S)),
-    "raise": Case("four times the budget", _change(4), settled_s=CUT_S, used=_after(CUT_S)),
-    "cut": Case("a quarter of the budget", _change(0.25), settled_s=CUT_S, used=_after(CUT_S)),
-    "mixed": Case("most have little to write, some are slow", _mixed, LARGE, used=(TOLD_S, END_S, 0.95)),
-    "large items": Case("half of them write items of 4 units", _large_items, used=(1 + WITHIN_S, END_S, 0.95)),
-    "outage": Case("the ledger fails for a minute", _outage(*BOTH), LARGE, used=_after(0)),
-    "writes fail": Case("only writes to it fail for a minute", _outage("put"), used=_after(0)),
-    "reads fail": Case("only reads of it fail for a minute", _outage("read"), used=_after(0)),
-    "changes in an outage": Case("two are killed in it, and two come", _outage(*BOTH, changes=True)),
-    "changes, writes fail": Case("the same where only writes fail", _outage("put", changes=True)),
-    "park": Case("each has work for a minute at 5 units/s", _park, MANY, used=(1 + WITHIN_S, CROWD_END_S, 0.95)),
-    "throttled": Case("the table takes half of the budget", _start, used=(10.0, END_S, 0.49), capacity=0.5),
-    "frozen": Case("one stands still for 20 s", _frozen(20, 0), LONG, 20 + JOIN_S, _after(20 + JOIN_S)),
-    "half frozen": Case("half of them stand still for 20 s", _frozen(20, 0.5), LONG, 20 + JOIN_S, _after(20 + JOIN_S)),
-    "frozen shortly": Case("one stands still for 3 s", _frozen(3, 0), LONG, 3 + JOIN_S, _after(3 + JOIN_S)),
-    "one cannot write": Case("one cannot write its entry for a minute", _outage("put", of_one=True), LONG),
-    "one is blind": Case("one cannot reach the ledger", _outage(*BOTH, of_one=True), LONG, holds=False),
-    "small files": Case("two a second come with 200 rows, and end", _small_files, ((200, 1), (5_000, 1)), costs=False),
-    "long lives": Case(
+    "join": BudgetCase("as many more start at once", _join, LARGE, JOIN_S, _after(JOIN_S)),
+    "leave": BudgetCase("half of them end", _leave, settled_s=JOIN_S, used=_after(JOIN_S)),
+    "kill one": BudgetCase("one is killed", _kill_one, LONG, CRASH_S, _after(CRASH_S)),
+    "kill": BudgetCase("half of them are killed", _kill, LARGE, CRASH_S, _after(CRASH_S)),
+    "raise": BudgetCase("four times the budget", _change(4), settled_s=CUT_S, used=_after(CUT_S)),
+    "cut": BudgetCase("a quarter of the budget", _change(0.25), settled_s=CUT_S, used=_after(CUT_S)),
+    "mixed": BudgetCase("most have little to write, some are slow", _mixed, LARGE, used=(SHOWN_S, END_S, 0.95)),
+    "large items": BudgetCase("half of them write items of 4 units", _large_items, used=(1 + WITHIN_S, END_S, 0.95)),
+    "outage": BudgetCase("the ledger fails for a minute", _outage(*BOTH), LARGE, used=_after(0)),
+    "writes fail": BudgetCase("only writes to it fail for a minute", _outage("put"), used=_after(0)),
+    "reads fail": BudgetCase("only reads of it fail for a minute", _outage("read"), used=_after(0)),
+    "changes in an outage": BudgetCase("two are killed in it, and two come", _outage(*BOTH, changes=True)),
+    "changes, writes fail": BudgetCase("the same where only writes fail", _outage("put", changes=True)),
+    "park": BudgetCase("each has work for a minute at 5 units/s", _park, MANY, used=(1 + WITHIN_S, CROWD_END_S, 0.95)),
+    "throttled": BudgetCase("the table takes half of the budget", _start, used=(10.0, END_S, 0.49), capacity=0.5),
+    "frozen": BudgetCase("one stands still for 20 s", _frozen(20, 0), LONG, 20 + JOIN_S, _after(20 + JOIN_S)),
+    "half frozen": BudgetCase(
+        "half of them stand still for 20 s", _frozen(20, 0.5), LONG, 20 + JOIN_S, _after(20 + JOIN_S)
+    ),
+    "frozen shortly": BudgetCase("one stands still for 3 s", _frozen(3, 0), LONG, 3 + JOIN_S, _after(3 + JOIN_S)),
+    "one cannot write": BudgetCase("one cannot write its entry for a minute", _outage("put", of_one=True), LONG),
+    "one is blind": BudgetCase("one cannot reach the ledger", _outage(*BOTH, of_one=True), LONG, holds=False),
+    "small files": BudgetCase(
+        "two a second come with 200 rows, and end", _small_files, ((200, 1), (5_000, 1)), costs=False
+    ),
+    "long lives": BudgetCase(
         "they live 20 to 300 s, a tenth is killed", _churn(100, 0.1, 20, 300), used=(4, END_S, 0.95), costs=False
     ),
-    "short lives": Case("they live 3 to 60 s, a third is killed", _churn(20, 0.3, 3, 60), costs=False),
+    "short lives": BudgetCase("they live 3 to 60 s, a third is killed", _churn(20, 0.3, 3, 60), costs=False),
 }

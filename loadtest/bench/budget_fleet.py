@@ -15,7 +15,7 @@ from ingest.dynamodb.budget.worker import BudgetedWorker
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
 from ingest.ledger.claims import BudgetEntry
 
-TICK_S = 0.02  # what was used is added up by so much time
+TICK_S = 0.02  # what was used is added up for each
 SAMPLE_S = 0.1  # shares are added up so often
 SLOW_SHARE = 0.01  # of all answers take up to `SLOW_S`
 SLOW_S = 0.6
@@ -26,7 +26,7 @@ Fault = Callable[[str, "Worker", float], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class WorkerLoad:
     """What a worker has to write: units of a row, rows a second it can make, rows in all, seconds it lives."""
 
     row_units: float = 1.0
@@ -41,7 +41,7 @@ class Worker:
     """A process; `state` is None while it is not there."""
 
     number: int
-    load: Load
+    load: WorkerLoad
     state: BudgetedWorker | None = None
     limiter: ConcurrencyLimiter = field(default_factory=ConcurrencyLimiter)
     pace: RateLimiter = field(default_factory=RateLimiter)
@@ -59,7 +59,7 @@ class Worker:
     wakes_s: float = inf
 
 
-class Fleet:
+class BudgetFleet:
     """Workers, a ledger and a table of `capacity_per_s` units. All that happened is in the attributes."""
 
     def __init__(self, *, budget_per_s: float, seed: int, capacity_per_s: float = inf) -> None:
@@ -117,7 +117,7 @@ class Fleet:
 
     # --- workers
 
-    def add(self, load: Load, start_s: float) -> Worker:
+    def add(self, load: WorkerLoad, start_s: float) -> Worker:
         """Let a worker start at a time."""
         worker = Worker(len(self.workers), load, rows_left=load.rows)
         self.workers.append(worker)

@@ -29,7 +29,7 @@ _BAD_ROWS = {Reason.BAD_OPERATION: {"op": "X"}, Reason.NO_VERSION: {"version": "
 Item = Mapping[str, Mapping[str, Any]]
 
 
-class Change(NamedTuple):
+class ChangeRow(NamedTuple):
     """A row of a file; cells that are empty have no value."""
 
     op: str
@@ -62,10 +62,10 @@ class History:
     def __init__(self, seed: int, files: int, rows: int, wide_bytes: int) -> None:
         self._chance, self._wide = random.Random(seed), "x" * wide_bytes
         self._in_order_share = 0 if wide_bytes else IN_ORDER
-        self.files: list[list[Change]] = [[] for _ in range(files)]
+        self.files: list[list[ChangeRow]] = [[] for _ in range(files)]
         self.rejected = [Counter[str]() for _ in range(files)]
         self.items: list[Item] = []
-        self._in_order: list[list[Change]] = [[] for _ in range(files)]
+        self._in_order: list[list[ChangeRow]] = [[] for _ in range(files)]
         left = files * rows
         while left > 0:
             left -= self._add_key(f"{seed}-{len(self.items) // 10}", str(len(self.items)))
@@ -93,16 +93,16 @@ class History:
         self.items.append(item)
         return rows
 
-    def _change(self, op: str, account: str, entry: str, version: str, *, is_whole: bool) -> Change:
+    def _change(self, op: str, account: str, entry: str, version: str, *, is_whole: bool) -> ChangeRow:
         chance = self._chance
         if op == DELETE:  # its other cells do not matter
-            return Change(op, account, entry, version, amount=chance.choice(["", "gone"]))
+            return ChangeRow(op, account, entry, version, amount=chance.choice(["", "gone"]))
         amount, note = f"{chance.randrange(10**6) / 100:.2f}", f"{version} of {entry}, {chance.random()}{self._wide}"
         if op == UPDATE and not is_whole:
             amount, note = chance.choice([(amount, ""), ("", note), ("", "")])
-        return Change(op, account, entry, version, amount, chance.choice(["", "open", "shut"]), note)
+        return ChangeRow(op, account, entry, version, amount, chance.choice(["", "open", "shut"]), note)
 
-    def _spoil(self, changes: list[Change], rejected: Counter[str]) -> None:
+    def _spoil(self, changes: list[ChangeRow], rejected: Counter[str]) -> None:
         """Put bad rows between the others: copies that a reader must not take for good."""
         for change in [change for change in changes if self._chance.random() < BAD]:
             reason = self._chance.choice(list(_BAD_ROWS))
@@ -116,7 +116,7 @@ _history = lru_cache(maxsize=8)(History)
 class ChangesFile:
     """One file of a history: iterate for its bytes. What the table holds then is all in the outcome of the first.
 
-    There are `files` of about so many `rows`, which are longer by `wide_bytes`: only such files may be split.
+    There are `files` of about `rows` rows each, which are longer by `wide_bytes`: only such files may be split.
     """
 
     def __init__(self, *, seed: int, files: int, rows: int, file: int, wide_bytes: int = 0) -> None:

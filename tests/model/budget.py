@@ -12,7 +12,7 @@ from tests.support.memory_budgets import MemoryBudgets
 
 TABLE = "Orders"
 WINDOW_S = 10.0
-STEP_S = 0.25  # time passes by so much while a worker waits, and others run
+STEP_S = 0.25  # passes while a worker waits, and others run
 
 
 class Time(Protocol):

@@ -13,9 +13,9 @@ SOON_S = 1.0  # or before an entry is written, if it was not for so long
 NEW_SHARE = 0.5  # of what was used in the last LOOK_S, in the average
 SPILT = 0.05  # of what was used: more unused units than that say that a worker cannot use its share
 NOTHING = 0.01  # fewer than that say, where requests have waited, that it could use more
-MORE = 1.06  # it wants so many times what it uses, so that a demand that grows is seen
-RAISE = 2.0  # and so many times what it wanted where it could use more
-SMALL_PER_S, SMALL = 0.5, 0.01  # it wants at least so much: units a second, or a share of the budget if that is less
+MORE = 1.06  # times what it uses are wanted, so that a demand that grows is seen
+RAISE = 2.0  # times what it wanted are wanted where it could use more
+SMALL_PER_S, SMALL = 0.5, 0.01  # wanted at least: units a second, or a share of the budget if that is less
 AT_HAND_S = 0.25  # units for so long can be saved up, beside those of a request
 WINDOW_S, LUMP = 10.0, 0.04  # a request is at most that share of what the budget allows in ten seconds
 LUMP_S = 0.25  # and what the worker itself may use in so long: many workers with few units each send no lumps
@@ -31,7 +31,7 @@ def most_rows(budget_per_s: float, share_per_s: float, units_per_row: float) -> 
     return int(min(MAX_BATCH_ITEMS, max(1.0, units / units_per_row)))
 
 
-class Demand:
+class WriteDemand:
     """What a worker wants, by what it has used. At first it wants all it can get."""
 
     def __init__(self, now_s: float) -> None:
@@ -88,7 +88,7 @@ class Bucket:
             self.units = most
 
     def wait_s(self, units: float, per_s: float) -> float:
-        """Return how long until there are so many units; `inf` if nothing comes."""
+        """Return how long until there are that many units; `inf` if nothing comes."""
         if self.units >= units:
             return 0.0
         self.was_short = True

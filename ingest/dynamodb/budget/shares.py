@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from math import inf
 
 LEAST_PER_S = 5.0  # units a second of a worker: a request of 25 rows in five seconds (docs/decisions/0022)
-TRICKLE_PER_S = 1.0  # less than that is no share
+TRICKLE_PER_S = 1.0  # less than that does not count as a share
 
 
 def level(budget_per_s: float, wants: Iterable[float]) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from math import inf
 
-from ingest.dynamodb.budget.demand import LOOK_S, SOON_S, Bucket, Demand, most_rows
+from ingest.dynamodb.budget.demand import LOOK_S, SOON_S, Bucket, WriteDemand, most_rows
 from ingest.dynamodb.budget.member import Call, Member
 from ingest.ledger.claims import BudgetEntry
 
@@ -34,7 +34,7 @@ class BudgetedWorker:
 
     def _begin(self, now_s: float) -> None:
         self._name = self.member.name
-        self._demand = Demand(now_s)
+        self._demand = WriteDemand(now_s)
         self._bucket = Bucket(now_s)
         self._per_s = 0.0
         self._request_units = 1.0
@@ -113,7 +113,7 @@ class BudgetedWorker:
         self._bucket.fill(self._per_s, now_s, request_units=self._request_units)
         self._per_s = self.member.per_s(now_s)
         if self._per_s > 0 and not self._has_begun:
-            self._has_begun, self._demand = True, Demand(now_s)
+            self._has_begun, self._demand = True, WriteDemand(now_s)
             # so that workers that start together do not stay in step
             self._bucket.units -= self._chance() * most_rows(self.member.budget_per_s, self._per_s, 1.0)
         self._look(now_s, LOOK_S)

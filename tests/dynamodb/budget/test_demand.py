@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from ingest.dynamodb.budget.demand import AT_HAND_S, LOOK_S, MORE, Bucket, Demand, most_rows
+from ingest.dynamodb.budget.demand import AT_HAND_S, LOOK_S, MORE, Bucket, WriteDemand, most_rows
 from ingest.dynamodb.budget.worker import BudgetedWorker
 from ingest.ledger.claims import BudgetEntry
 
@@ -29,35 +29,35 @@ def test_a_request_waits_until_it_can_be_paid() -> None:
     assert bucket.wait_s(25, 100) == 0.6
 
 
-def look(demand: Demand, used: float, spilt: float, *, short: bool, now_s: float) -> float:
+def look(demand: WriteDemand, used: float, spilt: float, *, short: bool, now_s: float) -> float:
     bucket = Bucket(now_s, used=used * LOOK_S, spilt=spilt * LOOK_S, was_short=short)
     demand.look(bucket, budget_per_s=1000, now_s=now_s)
     return demand.want_per_s(1000)
 
 
 def test_a_worker_wants_all_until_it_cannot_use_what_it_has() -> None:
-    demand = Demand(0.0)
+    demand = WriteDemand(0.0)
     assert demand.want_per_s(1000) == inf
     assert look(demand, 100, 0, short=True, now_s=LOOK_S) == inf
     assert look(demand, 100, 50, short=True, now_s=2 * LOOK_S) == 100 * MORE
 
 
 def test_a_worker_that_could_use_more_wants_twice_as_much_and_at_last_all() -> None:
-    demand = Demand(0.0)
+    demand = WriteDemand(0.0)
     look(demand, 100, 50, short=False, now_s=LOOK_S)
     found = [look(demand, 100, 0, short=True, now_s=n * LOOK_S) for n in range(2, 7)]
     assert found == [212, 424, 848, inf, inf]
 
 
 def test_a_worker_that_used_nearly_all_wants_the_same() -> None:
-    demand = Demand(0.0)
+    demand = WriteDemand(0.0)
     look(demand, 100, 50, short=False, now_s=LOOK_S)
     assert look(demand, 100, 3, short=True, now_s=2 * LOOK_S) == 106
 
 
 @pytest.mark.parametrize(("budget", "least"), [(5, 0.05), (1000, 0.5)])
 def test_a_worker_wants_something_even_if_it_has_used_nothing(budget: float, least: float) -> None:
-    demand = Demand(0.0)
+    demand = WriteDemand(0.0)
     demand.look(Bucket(0.0, spilt=10.0), budget_per_s=budget, now_s=LOOK_S)
     assert demand.want_per_s(budget) == least
 

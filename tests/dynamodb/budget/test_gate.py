@@ -29,7 +29,7 @@ class Put:
 
 @dataclass
 class ScriptedBudget:
-    """A budget that says what it is given, and keeps what it is told."""
+    """A budget that says what it is given, and keeps what it is given."""
 
     most: int = 25
     waits: list[float] = field(default_factory=list)

@@ -63,7 +63,7 @@ def test_together_they_are_at_most_the_budget_whatever_each_has_read_that_is_not
         (4, [inf, inf], [4, 0]),
         (14, [inf, inf, inf], [7, 7, 0]),
         (12, [1, inf, inf, inf], [1, 6, 5, 0]),
-        (12, [5.5, inf, inf], [5.5, 6, 0]),  # half a unit is no share
+        (12, [5.5, inf, inf], [5.5, 6, 0]),  # half a unit does not count
         (200, [inf] * 100, [5] * 40 + [0] * 60),
     ],
 )

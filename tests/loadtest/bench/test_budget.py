@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ingest.dynamodb.budget import member
 from loadtest.bench.budget import judge, measure
 from loadtest.bench.budget_cases import CASES
-from loadtest.bench.budget_fleet import TICK_S, Fleet, Load
+from loadtest.bench.budget_fleet import TICK_S, BudgetFleet, WorkerLoad
 from loadtest.bench.budget_measure import allowed_window, budget_at, most_shares, settled_s, used_share, worst_window
 
 END_S = 50.0
@@ -42,9 +42,9 @@ def test_all_shares_together_are_at_most_the_budget_whatever_comes(
     seed: int,
 ) -> None:
     """Workers start, end, are killed, want little or much; budgets change; calls of all fail; some stand still."""
-    fleet = Fleet(budget_per_s=budget, seed=seed)
+    fleet = BudgetFleet(budget_per_s=budget, seed=seed)
     workers = [
-        fleet.add(Load(rows_per_s=demand, lives_s=lives_s, is_killed=is_killed), start_s)
+        fleet.add(WorkerLoad(rows_per_s=demand, lives_s=lives_s, is_killed=is_killed), start_s)
         for (start_s, lives_s, is_killed), demand in zip(starts, demands, strict=False)
     ]
     blind = any(calls != "put" for _, _, calls in outages)  # then no one can see another budget
@@ -108,7 +108,7 @@ def test_each_goal_can_be_missed(changed: dict[str, float], missed: int) -> None
 
 
 def test_what_a_fleet_has_used_is_measured_against_the_budget_that_could_be_seen() -> None:
-    fleet = Fleet(budget_per_s=100, seed=1)
+    fleet = BudgetFleet(budget_per_s=100, seed=1)
     fleet.at(20.0, lambda: fleet.set_budget(50))
     fleet.run(40.0)
     assert [budget_at(fleet, time_s, seen_s=1.5) for time_s in (19.9, 20.0, 21.4, 21.6)] == [100, 100, 100, 50]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.workload.changes import COLUMNS, NOT_SUMMED, Change, ChangesFile
+from loadtest.workload.changes import COLUMNS, NOT_SUMMED, ChangeRow, ChangesFile
 from loadtest.workload.checksum import Checksum
 
 FILES, ROWS = 5, 400
@@ -19,13 +19,13 @@ def files(seed: int) -> list[ChangesFile]:
     return [ChangesFile(seed=seed, files=FILES, rows=ROWS, file=number) for number in range(FILES)]
 
 
-def rows(file: ChangesFile) -> list[Change]:
+def rows(file: ChangesFile) -> list[ChangeRow]:
     lines = list(csv.reader(io.StringIO(b"".join(file).decode(), newline="")))
     assert tuple(lines[0]) == COLUMNS
-    return [Change(*cells) for cells in lines[1:]]
+    return [ChangeRow(*cells) for cells in lines[1:]]
 
 
-def good(file: ChangesFile) -> list[Change]:
+def good(file: ChangesFile) -> list[ChangeRow]:
     return [row for row in rows(file) if row.op in "IUD" and row.version]
 
 
