@@ -176,15 +176,11 @@ CASES = {
     "park": BudgetCase("each has work for a minute at 5 units/s", _park, MANY, used=(1 + WITHIN_S, CROWD_END_S, 0.95)),
     "throttled": BudgetCase("the table takes half of the budget", _start, used=(10.0, END_S, 0.49), capacity=0.5),
     "frozen": BudgetCase("one stands still for 20 s", _frozen(20, 0), LONG, 20 + JOIN_S, _after(20 + JOIN_S)),
-    "half frozen": BudgetCase(
-        "half of them stand still for 20 s", _frozen(20, 0.5), LONG, 20 + JOIN_S, _after(20 + JOIN_S)
-    ),
+    "half frozen": BudgetCase("half of them stand still", _frozen(20, 0.5), LONG, 20 + JOIN_S, _after(20 + JOIN_S)),
     "frozen shortly": BudgetCase("one stands still for 3 s", _frozen(3, 0), LONG, 3 + JOIN_S, _after(3 + JOIN_S)),
     "one cannot write": BudgetCase("one cannot write its entry for a minute", _outage("put", of_one=True), LONG),
     "one is blind": BudgetCase("one cannot reach the ledger", _outage(*BOTH, of_one=True), LONG, holds=False),
-    "small files": BudgetCase(
-        "two a second come with 200 rows, and end", _small_files, ((200, 1), (5_000, 1)), costs=False
-    ),
+    "small files": BudgetCase("two a second come, with 200 rows", _small_files, ((200, 1), (5_000, 1)), costs=False),
     "long lives": BudgetCase(
         "they live 20 to 300 s, a tenth is killed", _churn(100, 0.1, 20, 300), used=(4, END_S, 0.95), costs=False
     ),

@@ -57,7 +57,7 @@ def test_limits_are_those_that_were_deployed_last(ledger: AnyLedger) -> None:
     assert ledger.budgets.limits(["Orders", "Visits"]) == {"Visits": "{3}"}
 
 
-def test_an_entry_is_no_files(ledger: AnyLedger) -> None:
+def test_an_entry_is_not_that_of_a_file(ledger: AnyLedger) -> None:
     ledger.budgets.put_worker("Orders", "w1", ONE)
     claim(ledger)
     assert [entry.work.file for entry in ledger.queries.open_files("orders")] == [FILE]

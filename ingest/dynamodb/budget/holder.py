@@ -92,7 +92,7 @@ class WriteBudget:
     """The share of one process in what may be written to a table.
 
     Before the first request since the last `end` its thread begins: it writes the process's entry and reads those of
-    all others. `end` gives the share back. With `parks`, a request for which there is no share among the workers
+    all others. `end` gives the share back. With `parks`, a request that gets no share because the workers are too many
     raises; else it waits.
     """
 

@@ -139,5 +139,5 @@ def test_what_is_given_up_may_have_been_written() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"not JSON", b"[]", b'{"ConsumedCapacity":{}}', b'{"ConsumedCapacity":["x"]}', b'{"a":1}']
 )
-def test_an_answer_that_does_not_say_what_it_took_is_no_error(body: bytes) -> None:
+def test_an_answer_that_does_not_say_what_it_took_is_not_an_error(body: bytes) -> None:
     assert consumed_units(body) is None
