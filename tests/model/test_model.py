@@ -11,11 +11,10 @@ from tests.model.scheduler import Act, Kind
 from tests.model.simulation import HEAD, Kinds, ModelRun
 
 DEADLY = "orders/0.csv"
-ALL_KINDS = (*Kind, Kind.KILL, Kind.SWITCH, Kind.SWITCH)
 
 
 def acts(kinds: Sequence[Kind]) -> st.SearchStrategy[list[Act]]:
-    """Return schedules of these kinds of acts."""
+    """Return schedules of acts of these kinds."""
     act = st.builds(Act, st.integers(0, 60), st.sampled_from(kinds), st.integers(0, 15))
     return st.lists(act, max_size=10) | st.lists(act, min_size=10, max_size=30)
 
@@ -27,16 +26,23 @@ def file(rows: bytes, letter: str) -> bytes:
     return HEAD + "".join(lines).encode()
 
 
+ACTS = acts([*Kind, Kind.KILL, Kind.SWITCH, Kind.SWITCH])
+
+
 @st.composite
 def model_runs(
-    draw: st.DrawFn, kinds: Kinds | None = None, of: Sequence[Kind] = ALL_KINDS, *, is_ordered: bool = False
+    draw: st.DrawFn,
+    kinds: Kinds | None = None,
+    schedules: st.SearchStrategy[list[Act]] = ACTS,
+    *,
+    is_ordered: bool = False,
 ) -> ModelRun:
     """Return a simulation in which some files were dropped, with one notification, with two or without any.
 
     Where files are ordered, two of them have keys in common.
     """
     simulation = ModelRun(
-        draw(acts(of)),
+        draw(schedules),
         kinds or Kinds(),
         most_received=draw(st.sampled_from([5, 2])),
         skews_s=draw(st.sampled_from([(0,), (0,), (0, 90), (0, -90, 30)])),
