@@ -34,15 +34,18 @@ REJECTED = (
     HEADER + b"O-2,permitted,x,1,no\n"
 )  # nothing is written: without a place for the reject it comes back at once
 THEIRS = b"id,total\na,1\n"  # for a table of another account
-# A file for each set of operations by which feeds write: what each feed of tests/e2e/feeds.toml is for is said there.
+# Files of the feeds that write in other ways, as tests/e2e/feeds.toml says, with something new in each. One operation
+# writes each: where a part of a file could be written, its message would be handed over instead of coming back.
 MODES = {
-    "members": b"id,name\nm1,Ada\n",
-    "prices": b"sku,changed,price,note\np1,2026-11-22T10:00:00Z,5,\n",
-    "assortment": b"sku,price\ns1,1\n",
-    "changes": b"op,id,lsn,total\nI,c1,1,1\nU,c1,2,2\nD,c2,3,\n",
-    "journal": b"op,id,a\nI,j1,1\nU,j2,1\n",
+    "members/": b"id,name\nm1,Ada\n",
+    "prices/": b"sku,changed,price,note\np1,2026-11-22T10:00:00Z,5,\n",
+    "assortment/": b"sku,price\ns1,%d\n",
+    "changes/put-": b"op,id,lsn,total\nI,c1,1,1\nD,c3,3,\n",
+    "changes/update-": b"op,id,lsn,total\nU,c2,2,2\n",
+    "journal/put-": b"op,id,a\nI,j1,1\n",
+    "journal/update-": b"op,id,a\nU,j2,1\n",
 }
-UNDONE = "members"  # whose file is undone, too
+UNDONE = "members/"  # whose file is undone, too
 SEGMENT_BYTES = 4_096
 LARGE = HEADER + b"".join(b"O-%d,permitted,1,2,no\n" % n for n in range(400))
 
@@ -106,7 +109,18 @@ class Desk:
         self._variables = known | {Env.STUCK_S: "0", Env.SEGMENT_BYTES: str(SEGMENT_BYTES)}
         partner.make_table(self._stack_client.stack)
         partner.make_role(self._stack_client.stack, self.role_arn)
+        self._gather_grants()
         self.start_anew()
+
+    def _gather_grants(self) -> None:
+        """Put what the managed policies of the role grant into its own, from which a test takes one grant at a time."""
+        for attached in self._iam.list_attached_role_policies(RoleName=self._role)["AttachedPolicies"]:
+            arn = attached["PolicyArn"]
+            version = self._iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            found = self._iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+            self.document["Statement"] += found["Statement"]
+            self._iam.detach_role_policy(RoleName=self._role, PolicyArn=arn)
+        self._put(self.document)
 
     def start_anew(self) -> None:
         """Let the next call be a function's first: it forgets what it keeps, as the credentials of assumed roles."""
@@ -129,15 +143,17 @@ class Desk:
 
     def try_everything(self) -> Tried:
         """Let the function load, reject, split, look for what was lost, and dead-letter what it does not know."""
-        name = f"orders/{next(self._numbers)}"
+        number = next(self._numbers)
+        name = f"orders/{number}"
+        modes = {begin: data.replace(b"%d", b"%d" % number) for begin, data in MODES.items()}
         version_id = self._drop(f"{name}/versioned.csv", MIXED)
         self._drop(f"{name}/plain.csv", MIXED)
         self._drop(f"{name}/rejected.csv", REJECTED)
         self._drop(f"{name}/large.csv", LARGE)
         self._drop(f"{name}/lost.csv", MIXED)
         self._drop(f"partner/{name}.csv", THEIRS)
-        for feed, data in MODES.items():
-            self._drop(f"{feed}/{name}.csv", data)
+        for begin, data in modes.items():
+            self._drop(f"{begin}{name}.csv", data)
         event = self._stack_client.notification
         bodies = {
             "versioned": _of_version(event(f"{name}/versioned.csv", sequencer="01", size=len(MIXED)), version_id),
@@ -145,12 +161,12 @@ class Desk:
             "rejected": self._of(f"{name}/rejected.csv", REJECTED),
             "large": self._of(f"{name}/large.csv", LARGE),
             "partner": self._of(f"partner/{name}.csv", THEIRS),
-            **{feed: self._of(f"{feed}/{name}.csv", data) for feed, data in MODES.items()},
+            **{begin: self._of(f"{begin}{name}.csv", data) for begin, data in modes.items()},
             "unknown": '{"hello": "world"}',
             "reconcile": RECONCILE_MESSAGE,
         }
         before = len(self._stack_client.log_lines())
-        names = self._answer(bodies) + self._answer(self._undo(f"{UNDONE}/{name}.csv"))
+        names = self._answer(bodies) + self._answer(self._undo(f"{UNDONE}{name}.csv"))
         logged = self._stack_client.log_lines()[before:]
         return Tried(
             _codes(logged, names),
