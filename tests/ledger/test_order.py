@@ -11,7 +11,7 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, LeaseToken
 from ingest.ledger.order import KnownOrder, next_order_ms, oldest_ms, order_text
 from ingest.ledger.work_item import CarriedOver, WorkItem
-from tests.support.ledgers import FILE, LEASE, ONE, AnyLedger, claim, split
+from tests.support.ledgers import CHECKPOINT, FILE, LEASE, ONE, AnyLedger, claim, split
 from tests.support.memory_ledger import MemoryLedger, at
 
 EVENT = replace(FILE, event_time="1970-01-01T00:01:40.345Z")
@@ -35,6 +35,18 @@ def claimed(ledger: AnyLedger, file: FileVersion, order_ms: int, now_s: float = 
 def test_it_is_the_time_of_the_event_in_milliseconds(ledger: AnyLedger) -> None:
     assert note(ledger, EVENT) == 100_345
     assert order_text(100_345) == "00000000000100345"
+
+
+def test_a_version_that_is_begun_has_it_at_once_and_for_good(ledger: AnyLedger) -> None:
+    for number, file in enumerate((EVENT, LATER)):
+        answer = at(ledger, 200.0).leases.begin(file, feed="orders", token=LeaseToken("m1", 1, 260.0))
+        assert isinstance(answer, Claimed)
+        assert answer.order_ms == ledger.queries.file_status(file).order_ms == 100_345 + number
+    at(ledger, 210.0).leases.save(WorkItem(LATER), LeaseToken("m1", 1, 270.0), CHECKPOINT)
+    assert [entry.order_ms for entry in ledger.queries.versions(FILE.bucket, FILE.key)] == [100_345, 100_346]
+    answer = at(ledger, 400.0).leases.begin(LATER, feed="orders", token=LeaseToken("m2", 1, 460.0))
+    assert isinstance(answer, Claimed)
+    assert answer.order_ms == 100_346
 
 
 def test_it_is_the_change_of_an_object_that_was_found_or_else_now(ledger: AnyLedger) -> None:
