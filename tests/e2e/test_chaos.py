@@ -9,11 +9,11 @@ from loadtest.chaos.settings import KB, MB, ChaosSettings
 
 pytestmark = pytest.mark.e2e
 SMALL = ChaosSettings(
-    seconds=14,
+    seconds=22,
     seed=5,
-    kill_every_s=1.6,
-    freeze_every_s=8,
-    deploy_every_s=4,
+    kill_every_s=2.5,
+    freeze_every_s=12,
+    deploy_every_s=6,
     open_bytes=8 * MB,
     sizes=(KB, 20 * KB, 200 * KB, MB, 5 * MB),
     skews_s=(0.0, 0.0, 12.0),
