@@ -254,6 +254,15 @@ def test_an_ingester_that_lets_messages_die_with_another_is_caught(kinds: Kinds,
     assert is_wrong(with_a_deadly_file(kinds, most_received=most_received))
 
 
+def test_a_table_that_takes_older_rows_is_caught_where_files_are_ordered() -> None:
+    def is_caught(simulation: ModelRun) -> bool:
+        simulation.table.version = None
+        return is_wrong(simulation)
+
+    few = settings(max_examples=MOST, phases=[Phase.generate], database=None, derandomize=True)
+    find(model_runs(is_ordered=True), is_caught, settings=few)
+
+
 def test_an_ingester_that_loads_a_reported_version_again_is_caught() -> None:
     assert is_wrong(with_a_found_one_that_waited(Kinds(ledger=TrustsWorkersClocks)))
 

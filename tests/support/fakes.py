@@ -40,7 +40,7 @@ class FakeTable:
         requests_a_call: int = 0,
         version: str | None = None,
     ) -> None:
-        self._version = version
+        self.version = version
         self.requests_a_call = requests_a_call
         self.items: dict[tuple[Any, ...], Item] = {}
         self.stats = WriteStats()
@@ -71,8 +71,8 @@ class FakeTable:
 
     def _newer(self, key: tuple[Any, ...], item: Item) -> str:
         """Return why an item is not put, as the table has a newer one; nothing if it has not."""
-        theirs, ours = (str(one.get(self._version or "", "")) for one in (self.items.get(key, {}), item))
-        if self._version is None or theirs <= ours:
+        theirs, ours = (str(one.get(self.version or "", "")) for one in (self.items.get(key, {}), item))
+        if self.version is None or theirs <= ours:
             return ""
         return DUPLICATE if theirs.rpartition("#")[0] == ours.rpartition("#")[0] else Skipped.OLDER
 
