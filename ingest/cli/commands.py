@@ -43,7 +43,9 @@ class Listed:
 
 COMMANDS = {
     "sniff": Listed("Files", "Propose a section of feeds.toml for a file; write nothing.", "sniff:sniff"),
-    "check": Listed("Files", "Read whole files without writing: row counts, rejects, duplicates.", "load:check"),
+    "check": Listed(
+        "Files", "Read whole files without writing: row counts, operations, rejects, duplicates.", "load:check"
+    ),
     "preview": Listed("Files", "Print the first rows of files as they would be written.", "preview:preview"),
     "plan": Listed("Files", "Estimate rows, rejects, write units, cost and duration of a load.", "estimate:plan"),
     "load": Listed("Files", "Load files into their feed's table, without queue or stack.", "load:load"),
