@@ -73,12 +73,23 @@ def throughput(sources: Sources) -> Widgets:
             "Write units and the limit of a table",
             [*units, own_units],
             unit="units per second",
-            lines=[limit("limit of a table", table_limit)],
+            lines=[limit("limit of a table", table_limit), *budgets(sources)],
             width=6,
         ),
         graph("CSV read", [read], unit="MiB per second", width=6),
         graph("Speed of one function", speed, unit="rows per second", width=6),
     ]
+
+
+def budgets(sources: Sources) -> list[cloudwatch.HorizontalAnnotation]:
+    """Return a line for each write budget of a table, and for each of its hours; shares of a capacity have none."""
+    found = {
+        f"budget of {table}{f', {hours}' if hours else ''}": units
+        for table, limits in sources.feeds.tables.items()
+        for hours, units in [("", limits.write_units), *limits.hours.items()]
+        if not isinstance(units, str)
+    }
+    return [limit(label, units, cloudwatch.Color.PURPLE) for label, units in found.items()]
 
 
 def errors(sources: Sources) -> Widgets:

@@ -69,12 +69,14 @@ def plan(
     """
     if full and sample is not None:
         raise SettingsFault("--full and --sample cannot be combined: --full reads everything.")
-    name, chosen = feed_of(read_feeds(feeds), feed, [source])
+    declared = read_feeds(feeds)
+    name, chosen = feed_of(declared, feed, [source])
     budget = None if full else round((sample or SAMPLE_MB) * 1024 * 1024)
     sources, check_table = _loaded(find_sources(source), chosen), asked_check(chosen, table, aws=aws)
     reader, read, unread = _read(chosen, sources, budget, check_table)
     wanted = capacities(capacity, is_new=table_is_new)
-    found = LoadEstimate(name, chosen, reader, tuple(read), unread, wanted, Fleet(functions=functions))
+    limits, fleet = declared.tables.get(chosen.table), Fleet(functions=functions)
+    found = LoadEstimate(name, chosen, reader, tuple(read), unread, wanted, fleet, limits, time.time())
     if as_json:
         print(json.dumps(estimate_document(found, source), ensure_ascii=False))
         return

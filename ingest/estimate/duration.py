@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ingest.feeds.tables import TableLimits, units_of
+
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
 NEW_TABLE = 4_000  # write units a second that a new on-demand table accepts at first
 QUOTA = 40_000  # of each table, and of each of its indexes, on demand; AWS raises it on request
@@ -61,7 +63,7 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """How long it takes, and what limits it: `capacity`, `hot_key`, `workers`."""
+    """How long it takes, and what limits it: `capacity`, `hot_key`, `workers`, or the table's write `budget`."""
 
     seconds: float
     limit: str
@@ -118,6 +120,33 @@ def resumed_seconds(seconds: float, text_bytes: float, expanded_bytes_s: float, 
 
 
 LEAST_GAIN = 0.05  # of a function's time: with less it takes far too long
+
+
+BUDGET_USED = 0.985  # of a write budget: what is left is for requests that come in lumps (docs/decisions/0022)
+MINUTE_S, DAY_S = 60.0, 86_400.0
+
+
+def budget_seconds(limits: TableLimits, capacity: float | None, units: float, begin_s: float) -> float:
+    """Return how many seconds write units take within a table's write budget, begun at `begin_s` (epoch).
+
+    `capacity` is what the table can take, where the budget is a share of that.
+
+    >>> round(budget_seconds(TableLimits(200, {"07-19": 50}), None, 200 * 3600 + 50 * 3600, 6 * 3600) / 3600, 2)
+    2.08
+    """
+    seconds, left = 0.0, units / BUDGET_USED
+    day = sum(
+        units_of(limits.units_at(begin_s + minute * MINUTE_S), capacity) * MINUTE_S
+        for minute in range(round(DAY_S / MINUTE_S))
+    )
+    days = int(left / day)
+    seconds, left = days * DAY_S, left - days * day
+    while True:
+        per_s = units_of(limits.units_at(begin_s + seconds), capacity)
+        step_s = MINUTE_S - (begin_s + seconds) % MINUTE_S
+        if left <= per_s * step_s:
+            return seconds + left / per_s
+        seconds, left = seconds + step_s, left - per_s * step_s
 
 
 @dataclass(frozen=True, slots=True)

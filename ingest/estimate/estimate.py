@@ -7,9 +7,10 @@ from math import sqrt
 
 from ingest.aws.local_files import Source
 from ingest.estimate.cost import Charge, ItemSizes, Workload, WriteTarget, charges, summary
-from ingest.estimate.duration import Capacity, Demand, Fleet, Scenario, duration, work_seconds
+from ingest.estimate.duration import Capacity, Demand, Duration, Fleet, Scenario, budget_seconds, duration, work_seconds
 from ingest.estimate.sample import Observed, Reading, SampleReader
 from ingest.feeds.feed import Feed
+from ingest.feeds.tables import TableLimits, units_of
 from ingest.rejects.reject import CELL_BYTES
 
 # Student's t, two-sided 95 %, for 1, 2, ... degrees of freedom; beyond, it is about 2.
@@ -84,6 +85,8 @@ class LoadEstimate:
     unread: tuple[Source, ...]
     capacities: tuple[tuple[str, Capacity], ...]
     fleet: Fleet
+    limits: TableLimits | None = None  # the table's write budget
+    begin_s: float = 0.0  # when the load is begun (epoch)
 
     @property
     def files(self) -> int:
@@ -178,12 +181,23 @@ class LoadEstimate:
 
     @cached_property
     def scenarios(self) -> tuple[Scenario, ...]:
-        """How long loading takes at each capacity."""
+        """How long loading takes at each capacity; within the table's write budget first, if it has one."""
         demands = [self.demand(target) for target in self.targets]
-        return tuple(
+        found = tuple(
             Scenario(what, capacity, duration(demands, capacity, work_s=self.work_s, workers=self.workers))
             for what, capacity in self.capacities
         )
+        return (self._within_budget(self.limits, demands, found[-1]), *found) if self.limits else found
+
+    def _within_budget(self, limits: TableLimits, demands: list[Demand], without: Scenario) -> Scenario:
+        """Return how long it takes within the write budget, of which indexes take their part, given what it would
+        take without one."""
+        most = without.capacity.most
+        seconds = budget_seconds(limits, most, sum(demand.units for demand in demands), self.begin_s)
+        per_s = round(max(units_of(units, most) for units in (limits.write_units, *limits.hours.values())))
+        takes = without.duration if without.duration.seconds > seconds else Duration(seconds, "budget")
+        what = "the write budget, by hours" if limits.hours else "the write budget"
+        return Scenario(what, Capacity(per_s), takes)
 
     @cached_property
     def charges(self) -> list[Charge]:

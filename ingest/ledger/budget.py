@@ -28,9 +28,10 @@ class TableBudgets:
 
     def put_worker(self, table: str, name: str, entry: BudgetEntry) -> None:
         """Write a worker's entry: one write unit."""
-        change = "SET n = :n, want = :want, place = :place, expires = :expires"
+        change = "SET n = :n, want = :want, place = :place, used = :used, expires = :expires"
         want = Decimal(f"{entry.want_per_s:.3f}") if entry.want_per_s < inf else "all"
         values: Item = {":n": entry.n, ":want": want, ":place": entry.place}
+        values[":used"] = Decimal(f"{entry.used_per_s:.3f}")
         values[":expires"] = math.ceil(self._table.clock.now_s() + KEPT_S)
         self._table.update("asking for write units", _worker_key(table, name), change, ALWAYS, values)
 
@@ -87,5 +88,6 @@ def _worker_key(table: str, name: str) -> dict[str, str]:
 
 
 def _entry(item: Item) -> BudgetEntry:
-    want = item["want"]
-    return BudgetEntry(int(item["n"]), inf if want == "all" else float(want), int(item["place"]))
+    want = inf if item["want"] == "all" else float(item["want"])
+    written_s = float(item["expires"]) - KEPT_S
+    return BudgetEntry(int(item["n"]), want, int(item["place"]), float(item.get("used", 0)), written_s)

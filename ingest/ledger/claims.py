@@ -1,7 +1,7 @@
 """Whose work is it, and how did it end? Values and decisions; knows no clock and no table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ingest.aws.clock import digits, epoch_s
 from ingest.contract import Status
@@ -35,12 +35,15 @@ class LeaseToken:
 class BudgetEntry:
     """What a worker claims of a table's write budget: how often it was written, the units a second it wants, its place.
 
-    `place` is higher than those it found when it joined: where few can write, they are those that came first.
+    `place` is higher than those it found when it joined: where few can write, they are those that came first. For who
+    looks on: the units a second it has used, and when it was written (epoch) by the worker's own clock.
     """
 
     n: int
     want_per_s: float
     place: int = 0
+    used_per_s: float = 0.0
+    written_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -344,3 +344,23 @@ def test_what_cannot_be_estimated_is_reported_in_a_sentence(
     Path("bad.csv").write_text("x,y\n1,2\n")
     ran = Ran(capsys, "plan", *arguments, "--feed", "orders")
     assert (ran.code, ran.sentence[: len(sentence)]) == (code, sentence)
+
+
+# --- a write budget
+
+
+def test_a_plan_says_how_long_the_tables_write_budget_takes(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    limits = '[tables.Indexed]\nwrite_units = 20\nhours = { "00-24" = 10 }\n'
+    Path("feeds.toml").write_text(FEEDS + limits, encoding="utf-8")
+    rows = "".join(f"{n},CA\n" for n in range(1000))
+    Path("a.csv").write_text(f"id,state\n{rows}", encoding="utf-8")
+    first, second = Ran(capsys, "plan", "a.csv", "--feed", "indexed", "--json").json["durations"][:2]
+    assert (first["what"], first["limited_by"]) == ("the write budget, by hours", "budget")
+    assert first["seconds"] == pytest.approx(2000 / 10 / 0.985, rel=0.01)  # the index takes its part
+    assert second["what"] == "a new table on demand"
+    text = Ran(capsys, "plan", "a.csv", "--feed", "indexed").out
+    assert "the write budget, by hours" in text
+    assert "write budget" in text.split("the write budget, by hours")[1].splitlines()[0]

@@ -11,7 +11,7 @@ from rich.console import Group
 from ingest.cli.status import command
 from ingest.cli.status.command import keep_looking
 from ingest.contract import Status
-from ingest.errors import BadHeader, Throttled
+from ingest.errors import BadHeader, Throttled, WaitingForBudget
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
@@ -459,3 +459,15 @@ def test_a_version_that_is_not_there_is_refused_with_those_that_are(
     scenario.begin(WorkItem(file("orders/a.csv")), -10)
     ran = Ran(capsys, "status", "orders/a.csv", "--version", "zz")
     assert (ran.code, ran.sentence) == (2, f"--version 'zz' is not in the ledger; it has: 0A{'0' * 30}.")
+
+
+def test_a_file_that_waits_for_the_write_budget_says_so(
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
+) -> None:
+    work = WorkItem(file("orders/a.csv"))
+    token = scenario.begin(work, -30)
+    scenario.at(-20).leases.put_back(work, token, None, WaitingForBudget("Table Orders waits for the write budget."))
+    (line,) = [line for line in Ran(capsys, "status").out.splitlines() if "a.csv" in line]
+    assert "waiting for the write budget" in line
+    (found,) = Ran(capsys, "status", "--json").json["files"]
+    assert found["status"] == Status.WAITING

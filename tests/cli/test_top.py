@@ -18,9 +18,10 @@ from ingest.cli.top.command import Keys, keep_showing
 from ingest.cli.top.document import health_document
 from ingest.cli.top.view import view
 from ingest.contract import METRIC_NAMESPACE, Metric, Output, Status
-from ingest.errors import BadHeader, TableMissing, Unavailable
+from ingest.errors import BadHeader, TableMissing, Unavailable, WaitingForBudget
+from ingest.feeds.tables import TableLimits, limits_text
 from ingest.file import FileVersion
-from ingest.ledger.claims import LeaseToken, Outcome
+from ingest.ledger.claims import BudgetEntry, LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import WorkItem
 from ingest.metrics.summary import Invocations, Measured
@@ -140,6 +141,7 @@ def test_one_document_holds_everything(capsys: pytest.CaptureFixture[str], stack
             "rows_written_by_feed": {"orders": 6000},
             "series": {"period_s": 60, "rows_written": [0] * 29 + [6000]},
         },
+        "budgets": [],
         "errors": {
             "rows_rejected": 64,
             "reject_share": 0.01,
@@ -359,3 +361,37 @@ def test_a_picture_fits_the_terminal_however_many_files_there_are(
         assert len(lines) <= height
         assert max(map(len, lines)) <= 80
         assert any("…" in line for line in lines)
+
+
+# --- write budgets
+
+
+def sharing(stack: LiveStack) -> None:
+    """Let two workers share a budget that is smaller by day, and one have died a minute ago."""
+    budgets = stack.ledger.budgets
+    budgets.keep_limits({"Orders": limits_text(TableLimits(2000, {"07-19": 500}))})
+    for name, used_per_s in (("w1", 300.0), ("w2", 180.5)):
+        budgets.put_worker("Orders", name, BudgetEntry(3, 400.0, 1, used_per_s))
+    stack.at(-60).budgets.put_worker("Orders", "w0", BudgetEntry(9, 400.0, 1, 250.0))
+
+
+def test_the_document_has_each_budget_what_is_used_of_it_and_by_how_many(
+    capsys: pytest.CaptureFixture[str], stack: LiveStack
+) -> None:
+    sharing(stack)
+    expected = {"table": "Orders", "write_units": 500, "used_per_s": 480.5, "workers": 2}
+    assert Ran(capsys, "top", "--once", "--json").json["budgets"] == [expected]
+
+
+def test_the_view_shows_each_budget(capsys: pytest.CaptureFixture[str], stack: LiveStack) -> None:
+    sharing(stack)
+    lines = Ran(capsys, "top", "--once").out.splitlines()
+    assert "budget      Orders: 480 of 500 write units/s used by 2 workers" in [line.rstrip() for line in lines]
+
+
+def test_a_file_that_waits_for_the_budget_is_not_shown_as_an_error(
+    capsys: pytest.CaptureFixture[str], stack: LiveStack
+) -> None:
+    work, token = stack.loading("orders/now.csv", 100)
+    stack.at(0).leases.put_back(work, token, None, WaitingForBudget("Table Orders waits for the write budget."))
+    assert "write_budget" in Ran(capsys, "top", "--once").out

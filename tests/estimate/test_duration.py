@@ -4,7 +4,16 @@ import pytest
 
 from infra.settings import Settings
 from ingest.estimate.cost import Workload, charges
-from ingest.estimate.duration import Capacity, Demand, Fleet, duration, resumed_seconds
+from ingest.estimate.duration import (
+    BUDGET_USED,
+    Capacity,
+    Demand,
+    Fleet,
+    budget_seconds,
+    duration,
+    resumed_seconds,
+)
+from ingest.feeds.tables import TableLimits
 
 MILLION = 1_000_000
 
@@ -112,3 +121,28 @@ def test_a_compressed_file_takes_longer_by_what_each_function_expands_again(seco
 def test_a_compressed_file_that_no_function_can_expand_to_its_end_never_ends() -> None:
     assert resumed_seconds(40_000, 17e9, 19e6, 855.0) is None
     assert resumed_seconds(800, 100e9, 19e6, 855.0) == 800  # in one go nothing is expanded twice
+
+
+# --- a write budget
+
+NIGHTS = TableLimits(200, {"07-19": 50})
+
+
+@pytest.mark.parametrize(
+    ("limits", "capacity", "units", "begin_h", "hours"),
+    [
+        (TableLimits(200), None, 200 * 3600, 12, 1),
+        (TableLimits(200), None, 200 * 3600 * 24 * 3.5, 12, 84),
+        (NIGHTS, None, 50 * 3600, 12, 1),
+        (NIGHTS, None, 50 * 7 * 3600 + 200 * 3600, 12, 8),  # the rest of the day, and an hour of the night
+        (NIGHTS, None, 12 * 3600 * 250, 12, 24),  # all of a day
+        (NIGHTS, None, 12 * 3600 * 250 * 2 + 50 * 60, 12, 48 + 1 / 60),
+        (TableLimits("60%"), 500, 300 * 3600, 12, 1),
+        (NIGHTS, None, 0, 12, 0),
+    ],
+)
+def test_a_load_takes_as_long_as_its_write_budget_takes_by_hours(
+    limits: TableLimits, capacity: float | None, units: float, begin_h: int, hours: float
+) -> None:
+    found = budget_seconds(limits, capacity, BUDGET_USED * units, begin_h * 3600)
+    assert found / 3600 == pytest.approx(hours)

@@ -9,6 +9,7 @@ from ingest.aws.clock import iso
 from ingest.cli.output import FittingTable, TableColumn
 from ingest.cli.status.query import FileView, Overview
 from ingest.contract import Status
+from ingest.errors import WaitingForBudget
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Entry, is_open
 
@@ -109,9 +110,17 @@ def status_text(entry: Entry) -> Text:
 
 
 def status_and_error(entry: Entry) -> Text:
-    """Return a status with the file's error code, or that of a warning, if there is one."""
+    """Return a status with the file's error code, or that of a warning, if there is one; or what it waits for."""
+    if waits := waits_for(entry):
+        return Text(waits, style=_COLOURS[Status.WAITING])
     code = entry.error_code or (entry.row_counts.warning() or {}).get("code")
     return status_text(entry).append(f" {code}" if code else "")
+
+
+def waits_for(entry: Entry) -> str:
+    """Return what a file or segment waits for, if that is known."""
+    is_parked = entry.status == Status.WAITING and entry.error_code == WaitingForBudget.code
+    return "waiting for the write budget" if is_parked else ""
 
 
 def share_text(share: float | None) -> str:

@@ -1,5 +1,6 @@
 """The state `ingest top` shows, read from the ledger, the queues and CloudWatch."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest.aws.clock import iso
@@ -7,6 +8,8 @@ from ingest.cli.stack import DeployedStack, client
 from ingest.cli.status.query import FileView, Overview, StatusLedger, StatusQuery, look
 from ingest.contract import NO_FEED, Output, Status
 from ingest.feeds.feed import Feeds
+from ingest.feeds.tables import limits_from
+from ingest.ledger.claims import TableBudget
 from ingest.ledger.work_item import is_open
 from ingest.metrics.cloudwatch import CloudWatchMetrics
 from ingest.metrics.summary import Measured
@@ -14,6 +17,28 @@ from ingest.queue.sqs import Depth, queue_depth
 
 OPEN_FILES = 20
 ENDED_FILES = 5
+LIVE_S = 12.0  # a worker writes its entry every 5 s; its clock may be wrong by some
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """The write budget of a table: units a second that hold now, those that are used, and how many workers share it.
+
+    `limit` is as feeds.toml has it: a number, or a share of what the table can take. By the entries that were written
+    last: `ingest load` is in them, and there is no delay but of seconds.
+    """
+
+    table: str
+    limit: float | str
+    used_per_s: float
+    workers: int
+
+    @staticmethod
+    def of(table: str, found: TableBudget, now_s: float) -> "BudgetUse":
+        """Return that of a table which has limits."""
+        live = [entry for entry in found.entries.values() if now_s - entry.written_s < LIVE_S]
+        limit = limits_from(found.limits or "").units_at(now_s)
+        return BudgetUse(table, limit, sum(entry.used_per_s for entry in live), len(live))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +55,7 @@ class StackHealth:
     ended: tuple[FileView, ...]
     failed: tuple[FileView, ...]
     oldest_file_s: float | None
+    budgets: tuple[BudgetUse, ...] = ()
 
     @property
     def is_paused(self) -> bool:
@@ -84,7 +110,13 @@ class Watcher:
             ended=ended.files,
             failed=tuple(self._failed(today, now_s)),
             oldest_file_s=self._oldest(now_s),
+            budgets=tuple(self._budgets(now_s)),
         )
+
+    def _budgets(self, now_s: float) -> Iterator[BudgetUse]:
+        budgets = self._stack.ledger.budgets
+        for table in sorted(budgets.limits(sorted({feed.table for feed in self._feeds.feeds.values()}))):
+            yield BudgetUse.of(table, budgets.read_budget(table), now_s)
 
     @property
     def _ledger(self) -> StatusLedger:

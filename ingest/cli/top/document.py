@@ -5,7 +5,7 @@ from typing import Any
 from ingest.aws.clock import iso
 from ingest.cli.status.query import FileView
 from ingest.cli.status.view import file_document
-from ingest.cli.top.collect import StackHealth, eta_s
+from ingest.cli.top.collect import BudgetUse, StackHealth, eta_s
 from ingest.contract import Metric
 
 THROTTLES = {
@@ -27,6 +27,7 @@ def health_document(health: StackHealth) -> dict[str, Any]:
         "recent_s": measured.recent_s,
         "lag": _lag(health),
         "throughput": _throughput(health),
+        "budgets": [_budget(budget) for budget in health.budgets],
         "errors": _errors(health),
         "files": _files(health),
         "function": _function(health),
@@ -63,6 +64,15 @@ def _throughput(health: StackHealth) -> dict[str, Any]:
         "write_units_per_s": _rounded(measured.rate(Metric.WRITE_UNITS)),
         "rows_written_by_feed": {feed: round(rows) for feed, rows in measured.by_feed.items()},
         "series": {"period_s": measured.period_s, "rows_written": [round(rows) for rows in measured.rows]},
+    }
+
+
+def _budget(budget: BudgetUse) -> dict[str, Any]:
+    return {
+        "table": budget.table,
+        "write_units": budget.limit,
+        "used_per_s": _rounded(budget.used_per_s),
+        "workers": budget.workers,
     }
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from ingest.aws.clock import iso
 from ingest.cli.status.query import FileView
-from ingest.cli.status.view import age_text, share_text, status_text
+from ingest.cli.status.view import age_text, share_text, status_text, waits_for
 from ingest.cli.top.collect import StackHealth, eta_s
 from ingest.cli.top.document import THROTTLES, reject_share
 from ingest.contract import Metric, Status
@@ -63,7 +63,9 @@ def _ended_cells(view: FileView, now_s: float) -> list[str | Text]:
 
 def _state(entry: Entry) -> Text:
     """Return the code of a file's error, or its status if it has none."""
-    return Text(entry.error_code, style="red") if entry.error_code else status_text(entry)
+    if entry.error_code and not waits_for(entry):
+        return Text(entry.error_code, style="red")
+    return Text(entry.error_code, style="yellow") if entry.error_code else status_text(entry)
 
 
 def _tail(key: str) -> str:
@@ -218,6 +220,11 @@ def _throughput(health: StackHealth) -> Iterator[Text]:
     counts += [", ".join(f"{feed} {amount(rows)}" for feed, rows in feeds)] if feeds else []
     if counts:
         yield _line("", f"in {measured.window_s / 60:,.0f} min: {'; '.join(counts)}")
+    for number, budget in enumerate(health.budgets):
+        limit = budget.limit if isinstance(budget.limit, str) else amount(budget.limit)
+        workers = f"{budget.workers} worker{'' if budget.workers == 1 else 's'}"
+        used = f"{amount(budget.used_per_s)} of {limit} write units/s used by {workers}"
+        yield _line("" if number else "budget", f"{budget.table}: {used}")
 
 
 def _errors(health: StackHealth) -> Iterator[Text]:

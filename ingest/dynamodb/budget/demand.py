@@ -36,7 +36,7 @@ class WriteDemand:
 
     def __init__(self, now_s: float) -> None:
         self._ceiling = inf
-        self._used_per_s = 0.0
+        self.used_per_s = 0.0  # in the average
         self._looked_s = now_s
 
     def age_s(self, now_s: float) -> float:
@@ -46,9 +46,9 @@ class WriteDemand:
     def look(self, bucket: "Bucket", *, budget_per_s: float, now_s: float) -> None:
         """Take what has become of the units since the last look."""
         used_per_s = bucket.used / (now_s - self._looked_s)
-        self._used_per_s += NEW_SHARE * (used_per_s - self._used_per_s)
+        self.used_per_s += NEW_SHARE * (used_per_s - self.used_per_s)
         if bucket.spilt > SPILT * bucket.used:
-            self._ceiling = MORE * max(used_per_s, self._used_per_s)
+            self._ceiling = MORE * max(used_per_s, self.used_per_s)
         elif bucket.was_short and bucket.spilt <= NOTHING * bucket.used:
             self._ceiling = self._ceiling * RAISE if self._ceiling * RAISE < budget_per_s else inf
         self._looked_s = now_s

@@ -1,6 +1,7 @@
 """A worker's side of a write budget, all in one: may a request be sent, and which call to the ledger is due. Pure."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import inf
 
 from ingest.dynamodb.budget.demand import LOOK_S, SOON_S, Bucket, WriteDemand, most_rows
@@ -89,7 +90,7 @@ class BudgetedWorker:
         """Return what is to be written."""
         self._fill(now_s)
         self._look(now_s, SOON_S)
-        entry = self.member.entry(self._want_per_s, now_s)
+        entry = replace(self.member.entry(self._want_per_s, now_s), used_per_s=self._demand.used_per_s)
         self._per_s = self.member.per_s(now_s)
         return entry
 
