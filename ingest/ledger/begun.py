@@ -115,12 +115,12 @@ def held_in_head(table: LedgerTable, file: FileVersion, token: LeaseToken) -> tu
     return f"{change}, lease = :lease", values
 
 
-def keep(table: LedgerTable, head: Item) -> None:
-    """Make sure that the file begun in a HEAD is found without it, before another is begun there."""
+def keep(table: LedgerTable, head: Item, *, but: FileVersion | None = None) -> None:
+    """Make sure that the file begun in a HEAD is found without it, before another one than `but` is noted there."""
     begun = begun_in(head)
-    if not begun:
+    work = WorkItem(read_file(begun["file"])) if begun else None
+    if work is None or (but and work.file.version == but.version):
         return
-    work = WorkItem(read_file(begun["file"]))
     item = table.read("looking up a file", work.file, work.sort_key).get(work.sort_key, {})
     if item.get("status", Status.IGNORED) == Status.IGNORED:
         _write_out(table, begun)

@@ -79,6 +79,7 @@ class TableLeases:
         for _ in range(BEGIN_ATTEMPTS):
             if self._is_late(file, head):
                 return None
+            keep(self._table, head, but=file)
             order_ms = next_order_ms(file, known_order(head), self._table.clock.now_s(), least_ms=least_ms)
             is_noted, head = self._note("noting a version", file, head, order_ms)
             if is_noted:

@@ -131,8 +131,10 @@ def _check_complete(simulation: ModelRun, entry: MemoryEntry, reported: set[RowC
     rejects = kept(simulation, entry, "")
     assert rejects == bad, f"rejects {rejects}, not {bad}"
     duplicates = kept(simulation, entry, DUPLICATES)
-    if simulation.is_ordered:  # a row that is older than the table's supersedes none of its file
-        assert set(duplicates) <= set(repeated), f"duplicates {duplicates}, not of {repeated}"
+    if simulation.is_ordered:  # a row that is older than the table's supersedes none, and keys are compared anew then
+        seen = _with_keys_seen_before([row for row in rows if row[0] not in bad])
+        assert set(duplicates) <= seen, f"duplicates {duplicates}, not of {seen}"
+        assert len(duplicates) == entry.row_counts.rows_superseded
     else:
         assert duplicates == repeated, f"duplicates {duplicates}, not {repeated}"
         assert len(duplicates) == expected.rows_superseded  # all of them: no file of the model has more than are kept
@@ -140,9 +142,13 @@ def _check_complete(simulation: ModelRun, entry: MemoryEntry, reported: set[RowC
     assert set(bad) <= {offset for offset, _, number in rows if is_bad(number, entry)}
 
 
+def _with_keys_seen_before(rows: list[Row]) -> set[int]:
+    """Return where the rows stand that have the key of an earlier row."""
+    return {offset for number, (offset, key, _) in enumerate(rows) if key in {k for _, k, _ in rows[:number]}}
+
+
 def _without_older(row_counts: RowCounts, expected: RowCounts) -> RowCounts:
     """Return row counts as if no other file had been there: rows that are older than its are written or superseded."""
-    assert row_counts.rows_superseded <= expected.rows_superseded
     written = row_counts.rows_written + row_counts.rows_older - (expected.rows_superseded - row_counts.rows_superseded)
     return replace(row_counts, rows_written=written, rows_superseded=expected.rows_superseded, rows_older=0)
 

@@ -117,6 +117,8 @@ class MemoryLedger:
         now_s = self.clock.now_s()
         if self._is_late(file):
             return None
+        if self.begun.get(file.url, ("", ""))[1] != WorkItem(file).sort_key:
+            self._keep_begun(file)
         return self._note(file, now_s, least_ms)
 
     def begin(
