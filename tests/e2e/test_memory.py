@@ -11,7 +11,7 @@ pytestmark = pytest.mark.e2e
 
 MOST_MB = 350  # as `ingest.worker.load.Load` says
 MORE_BYTES = 2 * 1024 * 1024  # than a block
-BAD_ROWS = 500_000  # those behind are good: a bad one takes ten times as long. So many, kept, need too much
+BAD_ROWS = 500_000  # those behind are good: a bad one takes ten times as long. All of these, kept, need too much
 SHAPES: dict[str, tuple[bytes, Callable[[int], bytes], dict[str, str]]] = {
     "rows of six bytes": (b"id,n\n", lambda i: b"%d,%d\n" % (i, i % 7), {}),
     "rejects of six bytes": (b"id,n\n", lambda i: (b"%d,x\n" if i < BAD_ROWS else b"%d,1\n") % i, {"n": "N"}),
