@@ -23,7 +23,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-
 REMOVE = 'n=0; while kill -s 0 -- "-$1" && [ $n -lt 100 ]; do n=$((n + 1)); sleep 0.1; done 2>/dev/null; rm -rf "$2"'
 
 
