@@ -59,10 +59,10 @@ class IngestStack(Stack):
             worker=self.worker,
             key=encryption.key,
         )
-        for name, value in (self._outputs() | {contract.Output.LEDGER_DAYS: str(settings.ledger_days)}).items():
+        for name, value in self._outputs(settings).items():
             CfnOutput(self, name, value=value)
 
-    def _outputs(self) -> dict[str, str]:
+    def _outputs(self, settings: Settings) -> dict[str, str]:
         output = contract.Output
         return {
             output.LANDING_BUCKET: self.landing.bucket.bucket_name,
@@ -70,6 +70,7 @@ class IngestStack(Stack):
             output.QUEUE_URL: self.buffer.queue.queue_url,
             output.DEAD_LETTER_URL: self.buffer.dead_letters.queue_url,
             output.LEDGER_TABLE: self.store.ledger.table_name,
+            output.LEDGER_DAYS: str(settings.ledger_days),
             output.FUNCTION: self.worker.function.function_name,
             output.LOG_GROUP: self.worker.log_group.log_group_name,
             output.ALARM_TOPIC: self.monitoring.topic.topic_arn,

@@ -23,12 +23,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+REMOVE = 'n=0; while kill -s 0 -- "-$1" && [ $n -lt 100 ]; do n=$((n + 1)); sleep 0.1; done 2>/dev/null; rm -rf "$2"'
+
 
 def _watch() -> None:
     sys.stdin.buffer.read()
-    # The folder was created for this run. A process of another group removes it: ours may still write to it.
-    subprocess.Popen(["rm", "-rf", os.environ["TMPDIR"]], start_new_session=True)
-    os.killpg(os.getpgid(0), signal.SIGKILL)
+    group = os.getpgid(0)
+    # A process of another group removes the folder, which was created for this run, once none of ours writes to it.
+    subprocess.Popen(["sh", "-c", REMOVE, "remove", str(group), os.environ["TMPDIR"]], start_new_session=True)
+    os.killpg(group, signal.SIGKILL)
 
 
 def put_metrics(line: str, store: Callable[..., None]) -> None:
