@@ -114,12 +114,13 @@ class PendingRequests(Generic[R]):
 
     def note(self, answered: Answered[R], now_s: float) -> None:
         """Take note of what became of a request: that is progress, unless all of it is left."""
-        if answered.skipped:
-            self.skipped.setdefault(answered.skipped, []).extend(answered.done)
-        if answered.refusal:
-            self.refusals.append(answered.refusal)
-        self._at_once.extend(answered.instead)
-        if answered.done or answered.refusal or answered.instead:
-            self.progress_s = now_s
         if answered.done:
-            self.expired_since_s = None
+            self.progress_s, self.expired_since_s = now_s, None
+            if answered.skipped:
+                self.skipped.setdefault(answered.skipped, []).extend(answered.done)
+        elif answered.refusal:
+            self.progress_s = now_s
+            self.refusals.append(answered.refusal)
+        if answered.instead:
+            self.progress_s = now_s
+            self._at_once.extend(answered.instead)

@@ -159,23 +159,25 @@ class RequestLoop(Generic[R]):
                 )
 
     def _start(self, pending: PendingRequests[R], exchange: Exchange[SentRequest[R]], heartbeat: Heartbeat) -> None:
-        now_s = self._busy_s()
-        while exchange.in_flight < self.limiter.most_in_flight and max(self._next_s, self._gate.opens_s) <= now_s:
+        now_s, gate, is_limited = self._busy_s(), self._gate, self._rate_limiter.is_limited
+        for _ in range(self.limiter.most_in_flight - exchange.in_flight):
+            if self._next_s > now_s or gate.opens_s > now_s:
+                return
             sent = pending.next(now_s)
             if sent is None:
                 return
             heartbeat()
-            if not self._gate.admit(pending, sent, now_s):
+            if not (gate.is_open or gate.admit(pending, sent, now_s)):
                 pending.progress_s = pending.progress_s if exchange.in_flight else now_s  # it is not the table's fault
                 return
             sent.at_s, request = now_s, sent.request
-            exchange.start(sent, self._gate.body(request), request.operation)
+            exchange.start(sent, request.body if gate.is_open else gate.body(request), request.operation)
+            rows = len(request.rows)
             self._requests += 1
             self._retries += sent.tries > 0
-            self._rows += len(request.rows)
-            if self._rate_limiter.is_limited:
-                since_s = max(self._next_s, now_s - CATCH_UP_S)
-                self._next_s = since_s + len(request.rows) / self._rate_limiter.per_s(now_s)
+            self._rows += rows
+            if is_limited:
+                self._next_s = max(self._next_s, now_s - CATCH_UP_S) + rows / self._rate_limiter.per_s(now_s)
 
     def _wait_s(self, pending: PendingRequests[R], exchange: Exchange[SentRequest[R]]) -> float:
         """Return how long nothing can be started; a second at most, since then `heartbeat` is due."""
@@ -193,19 +195,22 @@ class RequestLoop(Generic[R]):
     ) -> Answered[R] | None:
         """Take what came of a request; return what that says of its rows, if anything."""
         if isinstance(came, ConnectionLostError):
-            self._gate.answered(sent, None, None)
+            if not self._gate.is_open:
+                self._gate.answered(sent, None, None)
             self._again(pending, sent, Unavailable(f"{self._doing[0].upper()}{self._doing[1:]} failed: {came}."))
             return None
         answered = requests.answered(sent.request, came)
-        self._gate.answered(sent, came, answered)
+        if not self._gate.is_open:
+            self._gate.answered(sent, came, answered)
         if answered is None:
             self._take_error(pending, sent, came)
             return None
-        pending.note(answered, self._busy_s())
+        now_s = self._busy_s()
+        pending.note(answered, now_s)
         if answered.done:
             self._taken += len(answered.done)
             self._units += answered.units
-            self._latencies[bucket_of(pending.progress_s - sent.at_s)] += 1
+            self._latencies[bucket_of(now_s - sent.at_s)] += 1
         if answered.left:
             left = len(answered.left.rows)
             self._throttled(sent, left, WriteStats(unprocessed=left))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ingest.items.items import Items
     from ingest.reading.reader import Reader
 
-FEEDS = Path(__file__).parents[1] / "feeds.toml"
+FEEDS, MODES = Path(__file__).parents[1] / "feeds.toml", Path(__file__).parent / "modes.toml"
 PANDAS_ROWS = 40_000  # about the 4 MiB the product parses at a time
 CONVERSIONS: dict[str, Callable[[str], object]] = {"N": Decimal, "BOOL": {"true": True, "false": False}.__getitem__}
 
@@ -96,19 +96,46 @@ def loop(url: str, feed: str) -> int:
 
     Types are those of the feeds file: Decimal, bool, and no attribute where the cell is empty.
     """
+    table, items = _for_loop(url, FEEDS, feed)
+    with table.batch_writer() as batch:
+        return sum(batch.put_item(Item=item) is None for item in items)
+
+
+def single_loop(url: str, mode: str) -> int:
+    """Load an object by a call of boto3 for each row, as a feed of `modes.toml` asks for it; return its rows."""
+    table, items = _for_loop(url, MODES, mode)
+    return sum(bool(_update(table, item) if mode == "update" else _put(table, item, mode)) for item in items)
+
+
+def _put(table: Any, item: dict[str, Any], mode: str) -> Any:
+    names: dict[str, Any] = {"ExpressionAttributeNames": {"#c": "id" if mode == "insert" else "quantity"}}
+    if mode == "insert":
+        return table.put_item(Item=item, ConditionExpression="attribute_not_exists(#c)", **names)
+    names["ExpressionAttributeValues"] = {":c": item["quantity"]}
+    return table.put_item(Item=item, ConditionExpression="attribute_not_exists(#c) OR #c <= :c", **names)
+
+
+def _update(table: Any, item: dict[str, Any]) -> Any:
+    cells = {f"{n}": cell for n, cell in enumerate(item.items()) if cell[0] != "id"}
+    return table.update_item(
+        Key={"id": item["id"]},
+        UpdateExpression="SET " + ",".join(f"#{n}=:{n}" for n in cells),
+        ExpressionAttributeNames={f"#{n}": name for n, (name, _) in cells.items()},
+        ExpressionAttributeValues={f":{n}": value for n, (_, value) in cells.items()},
+    )
+
+
+def _for_loop(url: str, feeds: Path, feed: str) -> tuple[Any, Iterator[dict[str, Any]]]:
+    """Return the table of a feed, and an object's rows as items for boto3."""
     import boto3
 
-    declared = tomllib.loads(FEEDS.read_text(encoding="utf-8"))["feeds"][feed]
+    declared = tomllib.loads(feeds.read_text(encoding="utf-8"))["feeds"][feed]
     typed = {column: CONVERSIONS[kind] for column, kind in declared["columns"].items()}
     bucket, _, key = url.removeprefix("s3://").partition("/")
     body: Any = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
-    count = 0
-    with boto3.resource("dynamodb").Table(declared["table"]).batch_writer() as batch:
-        for row in csv.DictReader(io.TextIOWrapper(body, encoding="utf-8", newline="")):
-            item = {name: typed[name](cell) if name in typed else cell for name, cell in row.items() if cell}
-            batch.put_item(Item=item)
-            count += 1
-    return count
+    rows = csv.DictReader(io.TextIOWrapper(body, encoding="utf-8", newline=""))
+    items = ({name: typed[name](cell) if name in typed else cell for name, cell in row.items() if cell} for row in rows)
+    return boto3.resource("dynamodb").Table(declared["table"]), items
 
 
 def fixed(url: str, feed: str, in_flight: int) -> int:
@@ -140,12 +167,13 @@ READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
 
 
 def main() -> None:
-    """Read or load as the command line says. A writer is `loop`, or how many requests the product has under way."""
+    """Read or load as the command line says. A writer is one of the loops, or how many requests the product sends."""
     name, target, feed = (*sys.argv[1:], "")[:3]
     if name in READERS:
         found = READERS[name](Path(target))
     else:
-        found = {"rows": loop(target, feed) if name == "loop" else fixed(target, feed, int(name))}
+        loops = {"loop": loop, "single-loop": single_loop}
+        found = {"rows": loops[name](target, feed) if name in loops else fixed(target, feed, int(name))}
     print(json.dumps(found))
 
 

@@ -65,9 +65,9 @@ def trusting(folder: Path, *endpoints: Endpoint) -> dict[str, str]:
     return {"AWS_CA_BUNDLE": str(folder / "ca.pem")} if authorities else {}
 
 
-def ingest(command: str, target: str, feed: str) -> list[str]:
+def ingest(command: str, target: str, feed: str, feeds: Path = FEEDS) -> list[str]:
     """Return a command of the product with a file of a feed of the load tests; it prints JSON."""
-    return [sys.executable, "-m", "ingest", command, target, "--feeds", str(FEEDS), "--feed", feed, "--json"]
+    return [sys.executable, "-m", "ingest", command, target, "--feeds", str(feeds), "--feed", feed, "--json"]
 
 
 def load_all(files: list[Path], *, feed: str, simulator: Endpoint) -> list[dict[str, Any]]:

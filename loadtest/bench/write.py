@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.bench import report
-from loadtest.bench.files import MB, SHAPES, Sample, samples
+from loadtest.bench.files import MB, MODES, SHAPES, Sample, samples
 from loadtest.bench.goals import Goal
 from loadtest.bench.measuring import Case, Document, Turn, measure
 from loadtest.bench.processes import Endpoint, environment, ingest, simulator, trusting
@@ -27,17 +28,19 @@ INGEST, LOOP = "ingest load", "boto3 loop"
 LOOP_SHARE = 30  # of the product's file is what the loop gets: it is about as much slower
 LATENCIES_MS = (0, 5, 10, 15)
 LIMITER_LATENCY_MS = 10
+MODES_SHARE = 8  # of the product's file where each row is a request
 FIXED = (8, 16, 32, 64)
 MEMORY_FACTORS = (2, 20)  # of --megabytes
 
 TIMES_THE_LOOP = {False: 40, True: 35}  # without TLS, with TLS
+SINGLE_ROWS_PER_CPU_S = {False: 30_000, True: 25_000}
 ROWS_PER_S = 60_000
 SHARE_OF_BEST = 0.9
 PEAK_MB = 220
 GROWTH = 1.1
 
 FIELDS = (
-    *("party", "shape", "tls", "latency_ms", "rows"),
+    *("party", "shape", "mode", "tls", "latency_ms", "rows"),
     *("rows_per_cpu_second", "rows_per_cpu_second_with_start_up", "rows_per_second", "rows_per_second_with_start_up"),
     *("peak_resident_bytes", "requests", "cpu_us_a_request", "most_in_flight"),
 )
@@ -52,10 +55,10 @@ class Bench:
     repeat: int
     seed: int
 
-    def case(self, party: str, total_bytes: int, *, shape: str = "mixed") -> Case:
+    def case(self, party: str, total_bytes: int, *, shape: str = "mixed", mode: str = "put") -> Case:
         """Return a party's case with a file of a shape and size."""
         files = samples(self.folder, total_bytes, self.seed, shape=shape)
-        return Case(partial(_command, party), *files, {"party": party, "shape": shape})
+        return Case(partial(_command, party, mode), *files, {"party": party, "shape": shape, "mode": mode})
 
     def measure(self, cases: Sequence[Case], *, tls: bool = False, latency_ms: int = 0) -> Iterator[Document]:
         """Yield what each case took, each run with a simulator of its own."""
@@ -77,11 +80,12 @@ class Bench:
                 yield {**found, "tls": tls, "latency_ms": latency_ms, "cpu_us_a_request": round(cost, 1)}
 
 
-def _command(party: str, sample: Sample) -> list[str]:
+def _command(party: str, mode: str, sample: Sample) -> list[str]:
+    is_put = mode == "put"
     if party == INGEST:
-        return ingest("load", sample.url, sample.shape)
-    name = "loop" if party == LOOP else party.partition(" ")[0]
-    return [sys.executable, "-m", "loadtest.bench.peers", name, sample.url, sample.shape]
+        return ingest("load", sample.url, sample.shape) if is_put else ingest("load", sample.url, mode, MODES)
+    name = ("loop" if is_put else "single-loop") if party == LOOP else party.partition(" ")[0]
+    return [sys.executable, "-m", "loadtest.bench.peers", name, sample.url, sample.shape if is_put else mode]
 
 
 def shapes(bench: Bench) -> Iterator[Document]:
@@ -89,6 +93,16 @@ def shapes(bench: Bench) -> Iterator[Document]:
     for shape in SHAPES:
         cases = [bench.case(INGEST, bench.total_bytes, shape=shape)]
         cases.append(bench.case(LOOP, bench.total_bytes // LOOP_SHARE, shape=shape))
+        for tls in (False, True):
+            yield from bench.measure(cases, tls=tls)
+
+
+def modes(bench: Bench) -> Iterator[Document]:
+    """Yield the product beside boto3's call for each row, with the same conditions, without TLS and with it."""
+    total_bytes = bench.total_bytes // MODES_SHARE
+    for mode in tomllib.loads(MODES.read_text(encoding="utf-8"))["feeds"]:
+        parties = {INGEST: total_bytes, LOOP: total_bytes // LOOP_SHARE}
+        cases = [bench.case(party, size, mode=mode) for party, size in parties.items()]
         for tls in (False, True):
             yield from bench.measure(cases, tls=tls)
 
@@ -114,7 +128,7 @@ def memory(bench: Bench) -> Iterator[Document]:
         yield from once.measure([bench.case(INGEST, factor * bench.total_bytes)])
 
 
-PARTS = {"shapes": shapes, "latency": latency, "flow": limiter, "memory": memory}
+PARTS = {"shapes": shapes, "modes": modes, "latency": latency, "flow": limiter, "memory": memory}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -154,6 +168,11 @@ def judge(parts: dict[str, list[Document]]) -> Iterator[Goal]:
             )
             what = f"rows per CPU-second, times the boto3 loop's, 10 columns, with{'' if tls else 'out'} TLS"
             yield Goal(what, ours / loop, at_least=times)
+    if "modes" in parts:
+        for tls, least in SINGLE_ROWS_PER_CPU_S.items():
+            singles = [one for one in parts["modes"] if (one["party"], one["tls"]) == (INGEST, tls)]
+            what = f"rows per CPU-second with a request each, the slowest mode, with{'' if tls else 'out'} TLS"
+            yield Goal(what, min(one["rows_per_cpu_second"]["median"] for one in singles), at_least=least)
     if "latency" in parts:
         found = _rate(parts["latency"], "second", party=INGEST, latency_ms=LIMITER_LATENCY_MS)
         yield Goal(f"rows per second against a simulator of {LIMITER_LATENCY_MS} ms", found, at_least=ROWS_PER_S)

@@ -32,7 +32,7 @@ class Connection:
             raise ConnectionLostError(f"{endpoint.host} cannot be reached: {error}") from error
         self._socket.setblocking(False)
         self._unsent = memoryview(b"")
-        self._reader = AnswerReader()
+        self._reader, self._read_bytes = AnswerReader(), READ_BYTES
         self.answers = 0
 
     def fileno(self) -> int:
@@ -55,7 +55,7 @@ class Connection:
         Raises:
             ConnectionLostError: the other side has closed it.
         """
-        self._unsent, self._reader = memoryview(request), AnswerReader()
+        self._unsent = memoryview(request)
         self.push()
 
     def push(self) -> None:
@@ -76,7 +76,7 @@ class Connection:
         """
         try:
             while True:
-                part = self._socket.recv(min(max(READ_BYTES, self._reader.missing), MOST_READ_BYTES))
+                part = self._socket.recv(self._read_bytes)
                 if not part:
                     raise ConnectionLostError("the connection was closed before the answer came")
                 answer = self._take(part)
@@ -94,6 +94,10 @@ class Connection:
             raise ConnectionLostError(f"what came back is not an HTTP response: {error}") from error
         if answer:
             self.answers += 1
+            if self._reader.has_begun:
+                self._reader, self._read_bytes = AnswerReader(), READ_BYTES
+        else:
+            self._read_bytes = min(max(READ_BYTES, self._reader.missing), MOST_READ_BYTES)
         return answer
 
     def close(self) -> None:

@@ -11,14 +11,15 @@ _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n")
 _CRC32 = re.compile(rb"\r\nx-amz-crc32:[ \t]*([0-9]{1,10})[ \t]*\r\n")
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r]*chunked")
 _CLOSE = re.compile(rb"\r\nconnection:[ \t]*close")
-_ENCODED = re.compile(rb"\r\ncontent-encoding:")
+# rare, and so looked for without a pattern
+_ENCODED, _CONNECTION, _TRANSFER = b"\r\ncontent-encoding:", b"\r\nconnection:", b"\r\ntransfer-encoding:"
 
 
 class BadAnswerError(Exception):
     """What came is not an HTTP response: the connection cannot be used any more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """One whole answer. `keeps_alive`: the connection may be used again."""
 
@@ -27,37 +28,29 @@ class Answer:
     keeps_alive: bool
 
 
-@dataclass(slots=True)
-class _Head:
-    """What the head of an answer says; the body begins at `start`, and has `length` bytes or comes in chunks."""
-
-    status: int
-    start: int
-    length: int | None
-    checksum: int | None
-    keeps_alive: bool
+# What a head says: status, where the body begins, its length (None: it comes in chunks), its checksum, whether the
+# connection may be used again. A tuple costs least, and each answer has one.
+_Head = tuple[int, int, int | None, int | None, bool]
 
 
 class AnswerReader:
     """Reads one answer from the parts in which it comes. A head is parsed once, and no byte is copied for each part."""
 
-    __slots__ = ("_at", "_chunks", "_data", "_head")
-
-    def __init__(self) -> None:
-        self._data: bytes | bytearray = b""
-        self._head: _Head | None = None
-        self._chunks: list[bytes] | None = None
-        self._at = 0  # where the next chunk begins
+    # most answers are one part, and nothing is kept of them
+    _data: bytes | bytearray = b""
+    _head: _Head | None = None
+    _chunks: list[bytes] | None = None
+    _at = 0  # where the next chunk begins
 
     @property
     def has_begun(self) -> bool:
-        """Whether a part has come."""
+        """Whether a part of an answer has come, and more must come."""
         return len(self._data) > 0
 
     @property
     def missing(self) -> int:
         """How many bytes must still come, as far as that is known."""
-        return self._head.start + self._head.length - len(self._data) if self._head and self._head.length else 0
+        return self._head[1] + (self._head[2] or 0) - len(self._data) if self._head else 0
 
     def take(self, part: bytes) -> Answer | None:
         """Take the next part; return the answer if it is whole now.
@@ -65,33 +58,39 @@ class AnswerReader:
         Raises:
             BadAnswerError: what came is not an HTTP response, more than one, or does not match its checksum.
         """
-        if not self._data:
-            self._data = part  # most answers are this one part
-        elif isinstance(self._data, bytes):
-            self._data = bytearray(self._data + part)
-        else:
-            self._data += part
-        head = self._head = self._head or _read_head(self._data)
-        body = self._body(head) if head else None
-        if head is None or body is None:
+        data = self._with(part) if self._data else part
+        head = self._head or _read_head(data)
+        if head is None:
+            self._data = data
             return None
-        if head.checksum is not None and head.checksum != zlib.crc32(body):
+        status, start, length, checksum, keeps_alive = head
+        body = bytes(data[start:]) if length == len(data) - start else self._part_of_body(data, start, length)
+        if body is None:
+            self._data, self._head = data, head
+            return None
+        if checksum is not None and checksum != zlib.crc32(body):
             raise BadAnswerError("the body is not what its checksum says")
-        return Answer(head.status, body, head.keeps_alive)
+        return Answer(status, body, keeps_alive)
 
-    def _body(self, head: _Head) -> bytes | None:
-        if head.length is None:
-            return self._from_chunks(head)
-        extra = len(self._data) - head.start - head.length
-        if extra > 0:
+    def _with(self, part: bytes) -> bytearray:
+        if isinstance(self._data, bytes):
+            return bytearray(self._data + part)
+        self._data += part
+        return self._data
+
+    def _part_of_body(self, data: bytes | bytearray, start: int, length: int | None) -> bytes | None:
+        """Return a body that is not just what stands behind the head, if it is whole."""
+        if length is None:
+            return self._from_chunks(data, start)
+        if len(data) - start > length:
             raise BadAnswerError("more came than was asked for")
-        return bytes(self._data[head.start :]) if not extra else None  # what is bytes already is copied once
+        return None
 
-    def _from_chunks(self, head: _Head) -> bytes | None:
+    def _from_chunks(self, data: bytes | bytearray, start: int) -> bytes | None:
         """Return the body of an answer in chunks, as proxies send; trailers are left out."""
-        data, chunks = self._data, self._chunks
+        chunks = self._chunks
         if chunks is None:
-            chunks, self._at = [], head.start
+            chunks, self._at = [], start
             self._chunks = chunks
         while (line_end := data.find(b"\r\n", self._at)) >= 0:
             size_text = bytes(data[self._at : line_end]).partition(b";")[0].strip()
@@ -123,14 +122,12 @@ def _read_head(data: bytes | bytearray) -> _Head | None:
             break
         begin = end + 4  # 1xx: the answer proper is still to come
     text = bytes(data[begin : end + 2]).lower()
-    checksum = _CRC32.search(text)
-    return _Head(
-        status,
-        end + 4,
-        _length(text, status),
-        int(checksum[1]) if checksum and not _ENCODED.search(text) else None,
-        text.startswith(b"http/1.1") and not _CLOSE.search(text),
-    )
+    given = _CRC32.search(text)
+    checksum = int(given[1]) if given and _ENCODED not in text else None
+    keeps_alive = text.startswith(b"http/1.1") and not (_CONNECTION in text and _CLOSE.search(text))
+    length = _LENGTH.search(text)
+    is_plain = length and _TRANSFER not in text and status not in (204, 304)
+    return status, end + 4, int(length[1]) if length and is_plain else _length(text, status), checksum, keeps_alive
 
 
 def _check_unfinished_head(data: bytes | bytearray, begin: int) -> None:
@@ -141,7 +138,7 @@ def _check_unfinished_head(data: bytes | bytearray, begin: int) -> None:
 
 
 def _length(head: bytes, status: int) -> int | None:
-    """Return how long the body is; None where it comes in chunks."""
+    """Return how long a body is whose head does not just say it; None where it comes in chunks."""
     if status in (204, 304):
         return 0
     if _CHUNKED.search(head):

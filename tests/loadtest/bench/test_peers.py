@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from loadtest.bench import peers
-from loadtest.bench.files import LINE_BREAKS, QUOTE_FREE, SHAPES, write_sample
+from loadtest.bench.files import LINE_BREAKS, MODES, QUOTE_FREE, SHAPES, write_sample
 from loadtest.bench.processes import ROOT, ingest
 from loadtest.s3_server import ObjectServer
 from loadtest.simulator import Key, Latency, Settings, Simulator, Table, checksum
@@ -69,6 +69,23 @@ def test_the_loop_writes_the_items_that_the_product_writes(shape: str, tmp_path:
             run_writer(simulator, tmp_path, command, s3)
         assert simulator.items == sample.rows > 50
         sums.append(checksum(simulator.written_items.items(f"Loadtest{shape.capitalize()}")))
+    assert sums[0] == sums[1]
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+@pytest.mark.parametrize("mode", ["insert", "newest", "update"])
+def test_the_loop_of_single_calls_writes_the_items_that_the_product_writes(
+    mode: str, tmp_path: Path, s3: ObjectServer
+) -> None:
+    sample = write_sample(tmp_path, 20_000, 1)
+    loop = [sys.executable, "-m", "loadtest.bench.peers", "single-loop", sample.url, mode]
+    sums = []
+    for command in (ingest("load", sample.url, mode, MODES), loop):
+        with Simulator(Settings(keeps_items=True, tables=TABLES)) as simulator:
+            run_writer(simulator, tmp_path, command, s3)
+        assert simulator.items == sample.rows > 50
+        items = simulator.written_items.items("LoadtestMixed")
+        sums.append(checksum({name: value for name, value in item.items() if name != "_row"} for item in items))
     assert sums[0] == sums[1]
 
 

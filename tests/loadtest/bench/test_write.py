@@ -86,6 +86,14 @@ def test_goals_are_judged_by_what_was_measured() -> None:
             *(measured(party, speed, tls=True) for party, speed in (("ingest load", 340.0), ("boto3 loop", 10.0))),
             measured("ingest load", 1.0, shape="wide"),
         ],
+        "modes": [
+            *(
+                measured("ingest load", speed, mode=mode)
+                for mode, speed in (("insert", 30_000.0), ("update", 40_000.0))
+            ),
+            measured("ingest load", 24_999.0, mode="insert", tls=True),
+            measured("boto3 loop", 1_000.0, mode="insert"),
+        ],
         "latency": [measured("ingest load", 59_999.0, latency_ms=10), measured("ingest load", 9e9)],
         "flow": [measured("ingest load", 90.0), *fixed(70.0, 80.0, 100.0, 90.0)],
         "memory": [measured("ingest load", 1.0, peak_resident_bytes={"median": mb * 1e6}) for mb in (200, 221)],
@@ -93,6 +101,8 @@ def test_goals_are_judged_by_what_was_measured() -> None:
     assert [(round(goal.found, 3), goal.is_met) for goal in judge(parts)] == [
         (40.0, True),
         (34.0, False),
+        (30_000.0, True),
+        (24_999.0, False),
         (59_999.0, False),
         (0.9, True),
         (221.0, False),
