@@ -124,7 +124,12 @@ def count_of(found: LoadEstimate, of: str) -> Estimate:
 
 
 SHOWN_CHARGES = 4
-LIMITS = {"capacity": "write capacity", "hot_key": "one partition key", "workers": "functions"}
+LIMITS = {
+    "capacity": "write capacity",
+    "hot_key": "one partition key",
+    "workers": "functions",
+    "expanding": "expanding again",
+}
 
 
 def estimate_lines(found: LoadEstimate, source: str) -> Iterator[str]:

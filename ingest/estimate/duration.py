@@ -61,7 +61,7 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """How long it takes, and what limits it: `capacity`, `hot_key`, `workers`."""
+    """How long it takes, and what limits it: `capacity`, `hot_key`, `workers`, `expanding`."""
 
     seconds: float
     limit: str
