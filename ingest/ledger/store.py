@@ -96,7 +96,7 @@ class TableLeases:
             if self._is_late(file, head):
                 return None
             if self._may_have_entry(file, head):
-                is_newest = self.note_newest(file)
+                is_newest = head.get("sequencer") == file.version or self.note_newest(file)
                 return self.claim(WorkItem(file), feed=feed, token=token, settings=settings) if is_newest else None
             keep(self._table, head)
             now_s = self._table.clock.now_s()

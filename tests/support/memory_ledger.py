@@ -124,7 +124,7 @@ class MemoryLedger:
                 return None
             if self._may_have_entry(file):
                 self.meanwhile()
-                is_newest = self.note_newest(file)
+                is_newest = self.newest.get(file.url) == file.version or self.note_newest(file)
                 self.meanwhile()
                 return self.claim(work, feed=feed, token=token, settings=settings) if is_newest else None
             self.meanwhile()
