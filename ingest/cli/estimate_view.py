@@ -129,6 +129,7 @@ LIMITS = {
     "hot_key": "one partition key",
     "workers": "functions",
     "budget": "write budget",
+    "expanding": "expanding again",
 }
 
 

@@ -63,7 +63,7 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """How long it takes, and what limits it: `capacity`, `hot_key`, `workers`, or the table's write `budget`."""
+    """How long it takes, and what limits it: `capacity`, `hot_key`, `workers`, `expanding`, or the write `budget`."""
 
     seconds: float
     limit: str

@@ -7,11 +7,24 @@ from math import sqrt
 
 from ingest.aws.local_files import Source
 from ingest.estimate.cost import Charge, ItemSizes, Workload, WriteTarget, charges, summary
-from ingest.estimate.duration import Capacity, Demand, Duration, Fleet, Scenario, budget_seconds, duration, work_seconds
+from ingest.estimate.duration import (
+    EXPANDED_BYTES_S,
+    Capacity,
+    Demand,
+    Duration,
+    Fleet,
+    Scenario,
+    budget_seconds,
+    duration,
+    resumed_seconds,
+    work_seconds,
+)
 from ingest.estimate.sample import Observed, Reading, SampleReader
 from ingest.feeds.feed import Feed
 from ingest.feeds.tables import TableLimits, units_of
 from ingest.rejects.reject import CELL_BYTES
+
+NOTABLE = 1.1  # of the time that a load takes otherwise: then expanding again is what limits it
 
 # Student's t, two-sided 95 %, for 1, 2, ... degrees of freedom; beyond, it is about 2.
 _T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10)
@@ -181,12 +194,12 @@ class LoadEstimate:
 
     @cached_property
     def scenarios(self) -> tuple[Scenario, ...]:
-        """How long loading takes at each capacity; within the table's write budget first, if it has one."""
+        """How long loading takes at each capacity, with what each function expands again of compressed files.
+
+        Within the table's write budget first, if it has one.
+        """
+        found = tuple(Scenario(what, capacity, self._duration(capacity)) for what, capacity in self.capacities)
         demands = [self.demand(target) for target in self.targets]
-        found = tuple(
-            Scenario(what, capacity, duration(demands, capacity, work_s=self.work_s, workers=self.workers))
-            for what, capacity in self.capacities
-        )
         return (self._within_budget(self.limits, demands, found[-1]), *found) if self.limits else found
 
     def _within_budget(self, limits: TableLimits, demands: list[Demand], without: Scenario) -> Scenario:
@@ -198,6 +211,28 @@ class LoadEstimate:
         takes = without.duration if without.duration.seconds > seconds else Duration(seconds, "budget")
         what = "the write budget, by hours" if limits.hours else "the write budget"
         return Scenario(what, Capacity(per_s), takes)
+
+    def _duration(self, capacity: Capacity) -> Duration:
+        found = self.at_once(capacity)
+        resumed = [seconds for one in self.readings if (seconds := self.resumed_s(one, capacity)) is not None]
+        seconds = max(found.seconds, *resumed, 0.0)
+        return Duration(seconds, "expanding" if seconds > NOTABLE * found.seconds else found.limit)
+
+    def at_once(self, capacity: Capacity) -> Duration:
+        """Return how long loading takes where nothing is expanded again."""
+        demands = [self.demand(target) for target in self.targets]
+        return duration(demands, capacity, work_s=self.work_s, workers=self.workers)
+
+    def at_once_s(self, reading: Reading, capacity: Capacity) -> float:
+        """Return how long one file takes, of all, where nothing is expanded again."""
+        share = reading.text_bytes / max(1.0, self.text_bytes)
+        own_s = work_seconds(self.rows.value * share, reading.text_bytes)
+        return max(self.at_once(capacity).seconds * share, own_s)
+
+    def resumed_s(self, reading: Reading, capacity: Capacity) -> float | None:
+        """Return how long one file takes; None if no function comes to its end, as it is expanded again by each."""
+        seconds, speed = self.at_once_s(reading, capacity), EXPANDED_BYTES_S.get(reading.codec)
+        return resumed_seconds(seconds, reading.text_bytes, speed, self.fleet.run_s) if speed else seconds
 
     @cached_property
     def charges(self) -> list[Charge]:

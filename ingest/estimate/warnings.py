@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ingest.contract import Reason
 from ingest.estimate.cost import WriteTarget
-from ingest.estimate.duration import EXPANDED_BYTES_S, NEW_TABLE, PARTITION, QUOTA, resumed_seconds, work_seconds
+from ingest.estimate.duration import NEW_TABLE, PARTITION, QUOTA
 from ingest.estimate.estimate import LoadEstimate
 from ingest.feeds.feed import Feed
 from ingest.ledger.row_counts import RowCounts
@@ -161,13 +161,8 @@ def _shape(found: LoadEstimate) -> Iterator[LoadWarning]:
 def _expanded_again(found: LoadEstimate) -> Iterator[LoadWarning]:
     """Yield that a compressed file takes longer, or for ever, because each function expands it again."""
     for reading in found.readings:
-        speed, share = EXPANDED_BYTES_S.get(reading.codec), reading.text_bytes / max(1.0, found.text_bytes)
-        if speed is None:
-            continue
-        at_once_s = max(
-            found.scenarios[0].duration.seconds * share, work_seconds(found.rows.value * share, reading.text_bytes)
-        )
-        seconds = resumed_seconds(at_once_s, reading.text_bytes, speed, found.fleet.run_s)
+        _, capacity = found.capacities[0]
+        at_once_s, seconds = found.at_once_s(reading, capacity), found.resumed_s(reading, capacity)
         size = f"{reading.source.name} has about {reading.text_bytes / 1e9:,.1f} GB of text in {reading.codec}"
         if seconds is None:
             yield LoadWarning(

@@ -100,7 +100,8 @@ class TableLeases:
             if self._is_late(file, head):
                 return None
             if self._may_have_entry(file, head):
-                known_ms = self.note_newest(file)
+                is_noted = head.get("sequencer") == file.version
+                known_ms = known_order(head).order_ms if is_noted else self.note_newest(file)
                 claim = partial(self.claim, WorkItem(file), feed=feed, token=token, settings=settings)
                 return None if known_ms is None else claim(order_ms=known_ms)
             keep(self._table, head)

@@ -17,6 +17,7 @@ from ingest.ledger.work_item import NOTHING_CARRIED_OVER, Entry, SegmentPlan, Wo
 from loadtest.harness.dynamodb_proxy import LedgerCosts
 from tests.support.clients import ledger_table, mock_aws
 from tests.support.fakes import ScriptedClock
+from tests.support.ledger_costs import counting
 from tests.support.ledgers import ALL_PLANNED, CHECKPOINT, FILE, FIRST, LEASE, OTHER, WORK, AnyLedger, closed
 from tests.support.memory_ledger import MemoryLedger, at
 
@@ -396,17 +397,10 @@ def result(operation: Callable[..., object], own: AnyLedger, file: FileVersion, 
 
 
 @pytest.fixture
-def costs(rows: Any) -> LedgerCosts:
+def costs(rows: Any) -> Iterator[LedgerCosts]:
     """What the table is charged for, request by request."""
-    counted, bodies = LedgerCosts(), list[bytes]()
-    events: Any = rows.meta.client.meta.events
-    events.register("before-call.dynamodb", lambda params, **_: bodies.append(params["body"]))
-
-    def count(http_response: Any, model: Any, **_: Any) -> None:
-        counted.count(model.name, bodies[-1], http_response.content)
-
-    events.register("after-call.dynamodb", count)
-    return counted
+    with counting(rows) as counted:
+        yield counted.writes
 
 
 def load(ledger: TableLedger, file: FileVersion, *, now_s: float) -> None:

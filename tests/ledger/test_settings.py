@@ -11,6 +11,7 @@ from ingest.ledger.work_item import CarriedOver, KeptFeed
 from loadtest.harness.dynamodb_proxy import LedgerCosts
 from tests.support.clients import ledger_table, mock_aws
 from tests.support.fakes import ScriptedClock
+from tests.support.ledger_costs import counting
 from tests.support.ledgers import CHECKPOINT, FILE, LEASE, OTHER, WORK, AnyLedger
 from tests.support.memory_ledger import at
 
@@ -24,17 +25,10 @@ def table_ledger() -> Iterator[TableLedger]:
 
 
 @pytest.fixture
-def costs(table_ledger: TableLedger) -> LedgerCosts:
+def costs(table_ledger: TableLedger) -> Iterator[LedgerCosts]:
     """What the table is charged for, request by request."""
-    counted, bodies = LedgerCosts(), list[bytes]()
-    events: Any = table_ledger.table.dynamodb.meta.client.meta.events
-    events.register("before-call.dynamodb", lambda params, **_: bodies.append(params["body"]))
-
-    def count(http_response: Any, model: Any, **_: Any) -> None:
-        counted.count(model.name, bodies[-1], http_response.content)
-
-    events.register("after-call.dynamodb", count)
-    return counted
+    with counting(table_ledger.table.dynamodb) as counted:
+        yield counted.writes
 
 
 def claim(ledger: AnyLedger, settings: str, *, feed: str = "orders", now_s: float = 100.5, token: Any = LEASE) -> Any:

@@ -131,7 +131,8 @@ class MemoryLedger:
                 return None
             if self._may_have_entry(file):
                 self.meanwhile()
-                known_ms = self.note_newest(file)
+                is_noted = self.newest.get(file.url) == file.version
+                known_ms = self.orders[file.url].order_ms if is_noted else self.note_newest(file)
                 self.meanwhile()
                 claim = partial(self.claim, work, feed=feed, token=token, settings=settings)
                 return None if known_ms is None else claim(order_ms=known_ms)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.docs.pages import commands, evidence, feeds, ledger, metrics
+from tests.docs.pages import commands, evidence, feeds, ledger, ledger_costs, metrics
 
 ROOT = Path(__file__).parents[3]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -11,5 +11,7 @@ PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 def all_parts() -> dict[str, str]:
     """Return every part by its name."""
     return {
-        name: text for module in (commands, evidence, feeds, ledger, metrics) for name, text in module.parts().items()
+        name: text
+        for module in (commands, evidence, feeds, ledger, ledger_costs, metrics)
+        for name, text in module.parts().items()
     }
