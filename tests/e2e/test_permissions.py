@@ -55,6 +55,7 @@ NOT_ASKED_FOR = {
     "logs:CreateLogStream": "the emulator writes the log itself",
     "logs:PutLogEvents": "the emulator writes the log itself",
     "sqs:ReceiveMessage": "the emulator's poller takes messages from the queue as itself",
+    "dynamodb:DeleteItem": "a share of a write budget is given back: none of these files goes to a table that has one",
     "s3:ListBucketVersions": "asked for only where S3 forbids to read a version, which may have been deleted",
 }
 # Without the first messages come back too early, or late: the ledger knows whose they are, and the function goes on.
@@ -375,6 +376,7 @@ def made_places(held: StackUnderTest) -> dict[str, str]:
 KEY = {"id": {"S": "1"}}
 ORDER = {"customer_id": {"S": "permitted"}, "order_id": {"S": "O-1"}}
 FILE = {"pk": {"S": "a"}, "sk": {"S": "HEAD"}}
+SHARE = {"pk": {"S": "BUDGET#Orders"}, "sk": {"S": "WORKER#w"}}
 ALLOWED: list[Case] = [
     ("s3", "get_object", {"Bucket": "{landing}", "Key": "orders/there.csv"}),
     ("s3", "list_objects_v2", {"Bucket": "{landing}", "Prefix": "orders/"}),
@@ -388,6 +390,7 @@ ALLOWED: list[Case] = [
     ("dynamodb", "update_item", {"TableName": "Journal", "Key": KEY}),
     ("dynamodb", "describe_table", {"TableName": "Orders"}),
     ("dynamodb", "get_item", {"TableName": "{ledger}", "Key": FILE}),
+    ("dynamodb", "delete_item", {"TableName": "{ledger}", "Key": SHARE}),
     ("sqs", "send_message", {"QueueUrl": "{dead_letters}", "MessageBody": "allowed"}),
 ]
 DENIED: list[Case] = [
@@ -424,8 +427,8 @@ DENIED: list[Case] = [
     ("dynamodb", "get_item", {"TableName": "Orders", "Key": ORDER}),
     ("dynamodb", "scan", {"TableName": "Orders"}),
     ("dynamodb", "delete_table", {"TableName": "Orders"}),
-    # the ledger: changed item by item, never deleted from, written past the conditions of a change, or read whole
-    ("dynamodb", "delete_item", {"TableName": "{ledger}", "Key": FILE}),
+    # the ledger: changed item by item, never written past the conditions of a change, or read whole. That nothing but
+    # entries of write budgets is deleted is held by tests/infra/test_stack.py: ministack 1.5 knows no LeadingKeys
     ("dynamodb", "put_item", {"TableName": "{ledger}", "Item": FILE}),
     ("dynamodb", "batch_write_item", {"RequestItems": {"{ledger}": [{"PutRequest": {"Item": FILE}}]}}),
     ("dynamodb", "scan", {"TableName": "{ledger}"}),

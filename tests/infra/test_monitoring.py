@@ -264,3 +264,15 @@ def test_the_dashboard_and_the_topic_can_be_found_by_the_stacks_outputs(template
     ((dashboard, _),) = of_kinds(template, ("AWS::CloudWatch::Dashboard",)).items()
     assert template["Outputs"][Output.DASHBOARD]["Value"] == {"Ref": dashboard}
     assert len(json.dumps(widgets_of(template))) < 100_000
+
+
+def test_the_dashboard_has_a_line_for_each_write_budget_but_not_for_shares(synthesised: Synthesised) -> None:
+    feeds = (
+        '[feeds.a]\nprefix = "a/"\ntable = "Orders"\npartition_key = "id"\n'
+        '[feeds.b]\nprefix = "b/"\ntable = "Legacy"\npartition_key = "id"\nexisting = true\n'
+        '[tables.Orders]\nwrite_units = 2000\nhours = { "07-19" = 500 }\n[tables.Legacy]\nwrite_units = "60%"\n'
+    )
+    text = json.dumps(widgets_of(synthesised(feeds=feeds)))
+    assert text.count("budget of Orders") == 2
+    assert '"value": 500' in text
+    assert "budget of Legacy" not in text
