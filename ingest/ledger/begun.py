@@ -140,7 +140,7 @@ def _entry_itself(table: LedgerTable, work: WorkItem) -> Item:
 
 
 def _is_entry(item: Item) -> bool:
-    return item.get("status", Status.IGNORED) != Status.IGNORED
+    return bool(item.get("status", Status.IGNORED) != Status.IGNORED)
 
 
 def _begun(table: LedgerTable, file: FileVersion) -> Item:
