@@ -81,30 +81,29 @@ class Bench:
 
 
 def _command(party: str, mode: str, sample: Sample) -> list[str]:
-    is_put = mode == "put"
+    feed = (sample.shape,) if mode == "put" else (mode, MODES)
     if party == INGEST:
-        return ingest("load", sample.url, sample.shape) if is_put else ingest("load", sample.url, mode, MODES)
-    name = ("loop" if is_put else "single-loop") if party == LOOP else party.partition(" ")[0]
-    return [sys.executable, "-m", "loadtest.bench.peers", name, sample.url, sample.shape if is_put else mode]
+        return ingest("load", sample.url, *feed)
+    name = ("loop" if mode == "put" else "single-loop") if party == LOOP else party.partition(" ")[0]
+    return [sys.executable, "-m", "loadtest.bench.peers", name, sample.url, feed[0]]
 
 
 def shapes(bench: Bench) -> Iterator[Document]:
     """Yield the product beside the loop, for each shape, without TLS and with it."""
     for shape in SHAPES:
-        cases = [bench.case(INGEST, bench.total_bytes, shape=shape)]
-        cases.append(bench.case(LOOP, bench.total_bytes // LOOP_SHARE, shape=shape))
-        for tls in (False, True):
-            yield from bench.measure(cases, tls=tls)
+        yield from _beside_the_loop(bench, bench.total_bytes, shape=shape)
 
 
 def modes(bench: Bench) -> Iterator[Document]:
-    """Yield the product beside boto3's call for each row, with the same conditions, without TLS and with it."""
-    total_bytes = bench.total_bytes // MODES_SHARE
+    """Yield the product beside boto3's call for each row, on the same conditions, without TLS and with it."""
     for mode in tomllib.loads(MODES.read_text(encoding="utf-8"))["feeds"]:
-        parties = {INGEST: total_bytes, LOOP: total_bytes // LOOP_SHARE}
-        cases = [bench.case(party, size, mode=mode) for party, size in parties.items()]
-        for tls in (False, True):
-            yield from bench.measure(cases, tls=tls)
+        yield from _beside_the_loop(bench, bench.total_bytes // MODES_SHARE, mode=mode)
+
+
+def _beside_the_loop(bench: Bench, total_bytes: int, **about: str) -> Iterator[Document]:
+    cases = [bench.case(INGEST, total_bytes, **about), bench.case(LOOP, total_bytes // LOOP_SHARE, **about)]
+    for tls in (False, True):
+        yield from bench.measure(cases, tls=tls)
 
 
 def latency(bench: Bench) -> Iterator[Document]:
