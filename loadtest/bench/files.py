@@ -8,7 +8,6 @@ from loadtest.workload.recipe import recipe_of
 from loadtest.workload.stream import Generation
 
 FEEDS, RECIPES = (Path(__file__).parents[1] / name for name in ("feeds.toml", "workload/recipes"))
-MODES = Path(__file__).parent / "modes.toml"
 BUCKET = "bench"
 MB = 1_000_000
 SHAPES = ("narrow", "mixed", "wide")  # 51, 110 and 924 bytes a row; each is the feed of that name

@@ -108,11 +108,11 @@ def single_loop(url: str, mode: str) -> int:
 
 
 def _put(table: Any, item: dict[str, Any], mode: str) -> Any:
-    names: dict[str, Any] = {"ExpressionAttributeNames": {"#c": "id" if mode == "insert" else "quantity"}}
-    if mode == "insert":
-        return table.put_item(Item=item, ConditionExpression="attribute_not_exists(#c)", **names)
-    names["ExpressionAttributeValues"] = {":c": item["quantity"]}
-    return table.put_item(Item=item, ConditionExpression="attribute_not_exists(#c) OR #c <= :c", **names)
+    condition, asked = "attribute_not_exists(#c)", dict[str, Any](ExpressionAttributeNames={"#c": "id"})
+    if mode == "newest":
+        condition, asked = f"{condition} OR #c <= :c", {"ExpressionAttributeNames": {"#c": "quantity"}}
+        asked["ExpressionAttributeValues"] = {":c": item["quantity"]}
+    return table.put_item(Item=item, ConditionExpression=condition, **asked)
 
 
 def _update(table: Any, item: dict[str, Any]) -> Any:

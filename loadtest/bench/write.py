@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.bench import report
-from loadtest.bench.files import MB, MODES, SHAPES, Sample, samples
+from loadtest.bench.files import MB, SHAPES, Sample, samples
 from loadtest.bench.goals import Goal
 from loadtest.bench.measuring import Case, Document, Turn, measure
+from loadtest.bench.peers import MODES
 from loadtest.bench.processes import Endpoint, environment, ingest, simulator, trusting
 from loadtest.harness import process
 from loadtest.harness.results import command_line, origin, write_document
