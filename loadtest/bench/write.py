@@ -83,10 +83,9 @@ class Bench:
 
 def _command(party: str, mode: str, sample: Sample) -> list[str]:
     feed = (sample.shape,) if mode == "put" else (mode, MODES)
-    if party == INGEST:
-        return ingest("load", sample.url, *feed)
     name = ("loop" if mode == "put" else "single-loop") if party == LOOP else party.partition(" ")[0]
-    return [sys.executable, "-m", "loadtest.bench.peers", name, sample.url, feed[0]]
+    peer = [sys.executable, "-m", "loadtest.bench.peers", name, sample.url, feed[0]]
+    return ingest("load", sample.url, *feed) if party == INGEST else peer
 
 
 def shapes(bench: Bench) -> Iterator[Document]:
