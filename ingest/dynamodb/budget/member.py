@@ -70,6 +70,7 @@ class Member:
         self._put_s = self._read_s = -inf  # when the last that worked was sent
         self._tried_s = self._others_s = inf  # when the first of those that failed was; when others were found to write
         self._early_s = -inf
+        self._has_failed = False  # a read, since the last that worked
         self._is_alone = False
         self._entered_s = inf  # when my entry was found first
         self._watched_s = inf  # when the entries were read first
@@ -139,13 +140,18 @@ class Member:
 
     def read_failed(self, now_s: float) -> None:
         """Take that the entries were not read."""
-        self._next_read_s = now_s + READ_S * (0.5 + 0.5 * self._chance())
+        self._has_failed = True
+        self._next_read_s = now_s + AGAIN_S + AGAIN_MORE_S * self._chance()
 
     def read_worked(self, entries: Mapping[str, BudgetEntry], *, sent_s: float, now_s: float) -> None:
         """Take the entries of all workers, by name, as they were some time after `sent_s`."""
         gap_s = sent_s - self._read_s
         if BLIND_S < gap_s < inf:
-            self._was_blind(gap_s, now_s)
+            self._was_blind(gap_s)
+        if self._has_failed:  # others, too, may have read nothing new of me
+            late_s = now_s + WAIT_S
+            self._wants = [(late_s if since_s > self._read_s else since_s, want) for since_s, want in self._wants]
+            self._has_failed = False
         has_changed = self._note(entries, now_s)
         self._look_whether_alone(now_s, has_changed=has_changed)
         if now_s - self._put_s > MUTE_S:
@@ -244,11 +250,10 @@ class Member:
         for seen in self._seen.values():
             seen.at_s = seen.at_s if seen.is_dead else now_s
 
-    def _was_blind(self, gap_s: float, now_s: float) -> None:
-        """Count no time against the others in which nothing was read; they, too, may have read nothing new of me."""
+    def _was_blind(self, gap_s: float) -> None:
+        """Count no time against the others in which nothing was read."""
         for seen in self._seen.values():
             seen.at_s += 0.0 if seen.is_dead else gap_s
-        self._wants = [(now_s + WAIT_S if since_s > self._read_s else since_s, want) for since_s, want in self._wants]
 
     def _may_live(self, name: str) -> bool:
         """Return whether an entry could not have been written since it changed: my own was not either."""
