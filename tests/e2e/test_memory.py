@@ -31,7 +31,7 @@ def peak_mb(shape: str, record_bytes: int) -> float:
     """Load a file of some shape, encode its items and make its rejects' parts; return what this process needed."""
     import ingest.worker.handler  # noqa: F401  # and all that the function has besides
     from ingest.dynamodb.batches import batches
-    from ingest.dynamodb.item_writer import NullWriter
+    from ingest.dynamodb.item_writer import NullWriter, WriteResult
     from ingest.feeds.dialect import Csv
     from ingest.feeds.feed import Feed
     from ingest.file import FileVersion
@@ -40,10 +40,10 @@ def peak_mb(shape: str, record_bytes: int) -> float:
     from ingest.worker.load import Load
 
     class Encoding(NullWriter):
-        def write(self, items: object, heartbeat: object, taken: object = None) -> list[object]:  # type: ignore[override]
+        def write(self, items: object, heartbeat: object, taken: object = None) -> WriteResult:  # type: ignore[override]
             for _ in batches(items, "Orders", interleave=True):  # type: ignore[arg-type]
                 pass
-            return []
+            return WriteResult()
 
     class NoBucket:
         def put_object(self, **request: object) -> None:
