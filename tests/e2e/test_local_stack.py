@@ -402,6 +402,7 @@ def test_the_command_line_loads_from_s3_without_the_queue(stack: Any, feeds: Pat
         "rows_written": 7,
         "rows_rejected": 1,
         "rows_superseded": 0,
+        "rows_skipped": 0,
         "bytes_read": len(orders("by hand", 7)) + 19,
         "rejects_at": str(tmp_path / "rejects.jsonl"),
         "duplicates": [],
