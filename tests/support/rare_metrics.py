@@ -5,7 +5,7 @@ import io
 import json
 
 from ingest.contract import Status
-from ingest.dynamodb.write_stats import throttled_request
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN, throttled_request
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
@@ -36,7 +36,7 @@ class Forgetful:
 
 
 def reported_rarely(stack: str) -> list[MetricLine]:
-    """Return the metrics of an unbalanced file, a hand-over, and throttling reasons the simulated tables lack."""
+    """Return the metrics of an unbalanced file, a hand-over, skipped rows, and throttling reasons that are rare."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
         metrics, clock = Metrics(stack=stack), ScriptedClock()
         services = Services(
@@ -52,6 +52,7 @@ def reported_rarely(stack: str) -> list[MetricLine]:
         reporter = Reporter(services)
         reporter.file_ended(FILE, "orders", Outcome(Status.UNBALANCED, RowCounts(rows_read=2), 1.0))
         reporter.handed_over("message", 1)
+        reporter.progressed("orders", RowCounts(rows_read=1, rows_older=1), NOTHING_WRITTEN, 1.0)
         for reason in REASONS:
             answer = json.dumps({"ThrottlingReasons": [{"reason": reason}]}).encode()
             reporter.progressed("orders", RowCounts(), throttled_request(answer), 1.0)
