@@ -33,7 +33,10 @@ class Operator:
 
 
 @pytest.fixture
-def operator(stack: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Operator:
+def operator(
+    stack: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Operator:
+    monkeypatch.chdir(tmp_path)  # where no feeds.toml differs from what is deployed
     for name, value in stack.stack.environment().items():
         monkeypatch.setenv(name, value)
     return Operator(capsys)
