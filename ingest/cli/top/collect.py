@@ -25,7 +25,7 @@ class BudgetUse:
     """The write budget of a table: units a second that hold now, those that are used, and how many workers share it.
 
     `limit` is as feeds.toml has it: a number, or a share of what the table can take. By the entries that were written
-    last: `ingest load` is in them, and there does not count as a delay but of seconds.
+    last: `ingest load` is in them, and the delay is a few seconds.
     """
 
     table: str

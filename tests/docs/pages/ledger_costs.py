@@ -68,7 +68,7 @@ class Worker:
         self.end(token)
 
     def refuse(self) -> None:
-        outcome = Outcome(Status.FAILED, RowCounts(), 1.0, None, BadHeader("There is no column id."))
+        outcome = Outcome(Status.FAILED, RowCounts(), 1.0, None, BadHeader("There is not a column id."))
         self.ledger.transitions.end_begun(FILE, self.begin(), outcome)
         self.ledger.transitions.note_reported(FILE, "orders", outcome.status)
 
