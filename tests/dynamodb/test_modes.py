@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
+from ingest.dynamodb.item_writer import WriteResult
 from ingest.dynamodb.writers import WriterFactory
+from ingest.feeds.feed import Operation
 from loadtest.simulator import Faults, Key, Settings, Simulator, Table
 from loadtest.simulator.requests import Asked
 from tests.support import write_modes
 from tests.support.clients import session
-from tests.support.write_modes import CASES, undoes, undoes_by_order
+from tests.support.write_modes import CASES, feed_of, undoes, undoes_by_order
 
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
@@ -63,3 +65,15 @@ NOT_EXACT = (undoes, undoes_by_order)  # deleted by a request whose answer is lo
 def test_whatever_fails_a_write_mode_does_what_it_says(case: Callable[[write_modes.Table], None]) -> None:
     with table(faults=FAULTS) as orders:
         case(orders)
+
+
+def test_the_reference_writer_deletes_and_puts_as_each_row_says() -> None:
+    operation = Operation("op", put=("I",), delete=("D",))
+    with table() as orders:
+        for feed in (feed_of(operation=operation), feed_of(operation=operation, writer="boto3")):
+            orders.seed({"id": {"S": "a"}, "v": {"N": "1"}})
+            rows: list[write_modes.Row] = [{"id": "a", "v": None, "op": "D"}, {"id": "b", "v": "2", "op": "I"}]
+            assert orders.write(feed, *rows) == WriteResult()
+            assert orders.items == {"b": {"id": {"S": "b"}, "v": {"N": "2"}}}
+            assert orders.write(feed_of(write="delete", writer=feed.writer), {"id": "b"}) == WriteResult()
+            assert orders.items == {}
