@@ -154,7 +154,9 @@ class Metric(StrEnum):
         "RowsPerSecond", "Count/Second", Statistic.AVERAGE, Emitted.LOADING, "written by one function, per second"
     )
     WRITE_UNITS = _count("WriteUnits", Emitted.WRITING, "write units of the items written, without indexes")
-    REQUESTS_SENT = _count("RequestsSent", Emitted.WRITING, "write requests: at most 25 items each, or one where it has a condition")
+    REQUESTS_SENT = _count(
+        "RequestsSent", Emitted.WRITING, "write requests: at most 25 items each, or one where it has a condition"
+    )
     REQUESTS_REPEATED = _count("RequestsRepeated", Emitted.WRITING, "requests that repeat an earlier request")
     REQUEST_LATENCY = _gauge(
         "RequestLatency", "Milliseconds", Statistic.PERCENTILES, Emitted.WRITING, "from request to response, sampled"
