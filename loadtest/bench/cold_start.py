@@ -51,6 +51,7 @@ _IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +(\S+)$", re.MULTILINE)
 _ANSWERS = {  # the ledger's conditions hold, everything is sent
     "UpdateItem": b'{"Attributes":{"first_seen":{"N":"1"}}}',
     "Query": b'{"Items":[]}',
+    "BatchGetItem": b'{"Responses":{},"UnprocessedKeys":{}}',
     "DescribeTable": b'{"Table":{"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}],'
     b'"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}]}}',
     "ChangeMessageVisibilityBatch": b'{"Successful":[],"Failed":[]}',
