@@ -329,4 +329,4 @@ def test_less_memory_than_the_feeds_need_is_refused_with_the_number(synthesised:
 
 def test_the_plain_template_takes_no_less_memory_than_the_feeds_need() -> None:
     parameters = plain_template(Settings(), parse_feeds(LARGE))["Parameters"]
-    assert parameters["MemoryMb"]["MinValue"] == memory.needed_mb(parse_feeds(LARGE))
+    assert parameters["MemoryMb"]["MinValue"] == max(512, memory.needed_mb(parse_feeds(LARGE)))

@@ -183,6 +183,15 @@ def test_another_attempt_is_claimed_by_its_own_entry(ledger: AnyLedger) -> None:
     assert begin(ledger, FILE, OTHER, now_s=150.0) is None
 
 
+def test_one_that_was_not_reported_is_found_when_another_attempt_takes_its_place(ledger: AnyLedger) -> None:
+    """The reconciler looks at the newest only: it was never reported."""
+    begin(ledger)
+    STEPS["end"](at(ledger, 120.0))
+    at(ledger, 130.0).transitions.retry(replace(FILE, retry=1), feed="orders", begun=NOTHING_CARRIED_OVER)
+    begin(ledger, replace(FILE, retry=1), OTHER, now_s=140.0)
+    assert open_files(ledger) == [FILE, replace(FILE, retry=1)]
+
+
 # --- objects that are not to be loaded ---
 
 
