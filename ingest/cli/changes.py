@@ -16,11 +16,6 @@ def shows_operations(feed: Feed) -> bool:
     return feed.write != "put" or feed.operation is not None
 
 
-def operations_of(items: Items, feed: Feed) -> list[str]:
-    """Return what would be done to each item: put, insert, update or delete."""
-    return [feed.write] * len(items) if items.operations is None else list(map(str, items.operations.to_pylist()))
-
-
 def change_lines(items: Items, feed: Feed) -> Iterator[str]:
     """Yield a line of JSON for each item: the item as it is sent, in what would be done with it if that is not a put.
 
@@ -33,7 +28,7 @@ def change_lines(items: Items, feed: Feed) -> Iterator[str]:
     whole = item_json(items).to_pylist()
     deleted = item_json(items.only(kept)).to_pylist()
     removing = [attribute for attribute in items.attributes if attribute.remove_null]
-    for row, operation in enumerate(operations_of(items, feed)):
+    for row, operation in enumerate(items.operation_of_each(feed.write)):
         item = deleted[row] if operation == WriteOperation.DELETE else whole[row]
         is_update = operation == WriteOperation.UPDATE
         removed = [quoted(a.name) for a in removing if is_update and not a.values[row].is_valid]
@@ -51,5 +46,5 @@ class OperationTally:
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         """Count the items by operation."""
-        self.counts.update(operations_of(items, self._feed))
+        self.counts.update(items.operation_of_each(self._feed.write))
         return WriteResult()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from ingest.cli.changes import OperationTally, change_lines, operations_of, shows_operations
+from ingest.cli.changes import OperationTally, change_lines, shows_operations
 from ingest.cli.load import each_file, run_load
 from ingest.cli.options import DEFAULT_FEEDS, FeedsPath, Files, read_dialect
 from ingest.cli.output import About, print_check
@@ -139,7 +139,7 @@ class PreviewWriter:
         if self._form == "jsonl":
             self._stream.writelines(f"{line}\n" for line in change_lines(items, self._feed))
         elif shows_operations(self._feed):
-            rows = zip(operations_of(items, self._feed), text_rows(items), strict=True)
+            rows = zip(items.operation_of_each(self._feed.write), text_rows(items), strict=True)
             self._csv_writer().writerows((operation, *row) for operation, row in rows)
         else:
             self._csv_writer().writerows(text_rows(items))

@@ -70,13 +70,9 @@ class Boto3Writer:
 
     def _send(self, items: Items) -> None:
         with self._table.batch_writer() as batch:
-            for item, operation in zip(python_items(items), _operations(items, self._operation), strict=True):
+            for item, operation in zip(python_items(items), items.operation_of_each(self._operation), strict=True):
                 if operation == WriteOperation.DELETE:
                     batch.delete_item(Key={key.name: item[key.name] for key in items.keys})
                 else:
                     batch.put_item(Item=item)
         self.stats = self.stats.plus(WriteStats(items=len(items), units=write_units(items)))
-
-
-def _operations(items: Items, operation: str) -> list[str]:
-    return [operation] * len(items) if items.operations is None else list(map(str, items.operations.to_pylist()))

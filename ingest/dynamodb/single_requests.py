@@ -15,8 +15,8 @@ from ingest.contract import WriteOperation
 from ingest.dynamodb.batches import each_text, ordered, slices, spread
 from ingest.dynamodb.encode import attribute_parts, item_json, joined_parts, key_json, quoted
 from ingest.dynamodb.write_stats import units_of_each
-from ingest.feeds.feed import DELETED_ATTRIBUTE, NEWEST_FILE, ORDER_ATTRIBUTE, Feed
-from ingest.feeds.operations import undo_attribute
+from ingest.feeds.feed import DELETED_ATTRIBUTE, Feed
+from ingest.feeds.operations import operation_of, origin_attribute, undo_attribute
 from ingest.items.columns import AnyArray, Attribute, joined, rows_where
 from ingest.items.items import Items
 
@@ -45,13 +45,12 @@ class WriteRules:
     def of(feed: Feed) -> "WriteRules":
         """Return those of a feed."""
         if feed.write == "undo":
-            return WriteRules(WriteOperation.DELETE, is_undo=True, row=undo_attribute(feed))
-        operations = {"update": WriteOperation.UPDATE, "delete": WriteOperation.DELETE}
+            return WriteRules(operation_of(feed), is_undo=True, row=undo_attribute(feed))
         return WriteRules(
-            operations.get(feed.write, WriteOperation.PUT),
+            operation_of(feed),
             is_insert=feed.write == "insert",
             version=None if feed.write == "insert" else feed.version_attribute,
-            row=feed.row_attribute or (ORDER_ATTRIBUTE if feed.newest == NEWEST_FILE else None),
+            row=origin_attribute(feed),
             tombstone_s=feed.tombstone_s,
             expiry=feed.expiry_attribute,
         )

@@ -1,7 +1,6 @@
 """Writers for what no batch can do: conditions and updates, a request each; and files of changes, which need both."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -52,8 +51,9 @@ class SingleWriter:
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         """Write all items; return what became of those that are not in the table now. Raises as `ItemWriter.write`."""
-        requests = partial(single_requests, interleave=self._interleave, now_s=self._clock_s())
-        return self.loop.run(SingleWrites(items, self.loop.table, self._rules, requests), heartbeat, taken)
+        table, now_s = self.loop.table, self._clock_s()
+        requests = single_requests(items, table, self._rules, interleave=self._interleave, now_s=now_s)
+        return self.loop.run(SingleWrites(items, table, self._rules, requests), heartbeat, taken)
 
     def close(self) -> None:
         """Close the connections."""
@@ -63,9 +63,7 @@ class SingleWriter:
 class SingleWrites:
     """The requests that write some items one by one, and what their answers mean."""
 
-    def __init__(
-        self, items: Items, table: str, rules: WriteRules, requests: Callable[..., Iterator[SingleRequest]]
-    ) -> None:
+    def __init__(self, items: Items, table: str, rules: WriteRules, requests: Iterator[SingleRequest]) -> None:
         self._items = items
         self._table = table
         self._rules = rules
@@ -73,7 +71,7 @@ class SingleWrites:
 
     def fresh(self) -> Iterator[SingleRequest]:
         """Yield the requests."""
-        return self._requests(self._items, self._table, self._rules)
+        return self._requests
 
     def answered(self, request: SingleRequest, answer: Answer) -> Answered[SingleRequest] | None:
         """Return what an answer says of an item.

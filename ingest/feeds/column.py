@@ -85,11 +85,16 @@ def _check_times(column: Column, path: str) -> None:
                 f"`{path}.timestamp` = {form!r} is wrong: accepted are {', '.join(_NAMED_FORMS)} and patterns of "
                 "Python's strptime with year, month and day, as '%d.%m.%Y %H:%M'."
             )
+    check_zone(column.zone, path)
+
+
+def check_zone(zone: str, path: str) -> None:
+    """Check that a time zone is known; `path` is how its section is named in errors."""
     try:
-        ZoneInfo(column.zone)
+        ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise SettingsFault(
-            f"`{path}.zone` = {column.zone!r} is wrong: accepted is a zone's IANA name, as 'Europe/Berlin'."
+            f"`{path}.zone` = {zone!r} is wrong: accepted is a zone's IANA name, as 'Europe/Berlin'."
         ) from None
 
 

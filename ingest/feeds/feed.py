@@ -22,6 +22,7 @@ NEWEST_FILE = "file"  # `newest`: rows are ordered by the file they came from, a
 ORDER_ATTRIBUTE = "_order"  # of the items of such feeds
 ROW_ATTRIBUTE = "_row"
 DELETED_ATTRIBUTE = "_deleted"  # of tombstones
+_SPAN = r"^[0-9]{1,6}[smhd]$"
 
 
 class Ttl(Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +31,7 @@ class Ttl(Struct, frozen=True, forbid_unknown_fields=True):
     after: Annotated[
         str,
         Meta(
-            pattern=r"^[0-9]{1,6}[smhd]$",
+            pattern=_SPAN,
             description="Items expire this long after the timestamp: 90d, 12h, 30m or 60s.",
             extra={"accepted": "a number with s, m, h or d, as 90d"},
         ),
@@ -138,11 +139,7 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         None
     )
     tombstone: Annotated[
-        Annotated[
-            str,
-            Meta(pattern=r"^[0-9]{1,6}[smhd]$", extra={"accepted": "a number with s, m, h or d, as 30d"}),
-        ]
-        | None,
+        Annotated[str, Meta(pattern=_SPAN, extra={"accepted": "a number with s, m, h or d, as 30d"})] | None,
         Meta(
             description="With newest: a deleted item leaves its key and version behind for that long, so that no older "
             "row brings it back."
@@ -210,9 +207,18 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def version_attribute(self) -> str | None:
         """The attribute that `newest` compares; None if nothing is compared."""
-        if self.newest is None or self.newest == NEWEST_FILE:
-            return ORDER_ATTRIBUTE if self.newest else None
-        return self.column(self.newest).name or self.newest
+        column = self.version_column
+        return self.column(column).name or column if column else self.order_attribute
+
+    @property
+    def version_column(self) -> str | None:
+        """The column that `newest` compares; None if it compares none."""
+        return None if self.newest == NEWEST_FILE else self.newest
+
+    @property
+    def order_attribute(self) -> str | None:
+        """The attribute that says which file and line an item came from, in their order; None if there is none."""
+        return ORDER_ATTRIBUTE if self.newest == NEWEST_FILE else None
 
     @property
     def row_attribute(self) -> str | None:
@@ -266,10 +272,8 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         """Return the columns every item is made of: of keys, templates and expiry, and with null = reject; and those
         that say what a row does, and its version.
         """
-        names: list[str] = []
-        for key in self.key_attributes():
-            names += template_columns(key.source) if is_template(key.source) else [key.source]
-        names += [self.newest] if self.newest and self.newest != NEWEST_FILE else []
+        names = self.key_columns()
+        names += [self.version_column] if self.version_column else []
         if self.write in ("delete", "undo"):
             return names
         names += [self.operation.column] if self.operation else []
@@ -279,6 +283,11 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         return names + [
             name for name in self.columns if self.column(name).null == "reject" and not self.column(name).drop
         ]
+
+    def key_columns(self) -> list[str]:
+        """Return the columns that the table's key is made of."""
+        sources = [key.source for key in self.key_attributes()]
+        return [name for text in sources for name in (template_columns(text) if is_template(text) else [text])]
 
     def extras(self) -> dict[str, Extra]:
         """Return the attributes that no column gives, by name."""

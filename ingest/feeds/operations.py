@@ -3,7 +3,8 @@
 from msgspec import structs
 
 from ingest import contract
-from ingest.feeds.feed import NEWEST_FILE, ORDER_ATTRIBUTE, Feed, RowLimit
+from ingest.contract import WriteOperation
+from ingest.feeds.feed import NEWEST_FILE, Feed, RowLimit
 
 
 def writes_batches(feed: Feed) -> bool:
@@ -11,11 +12,20 @@ def writes_batches(feed: Feed) -> bool:
     return not feed.is_conditional or (feed.operation is not None and feed.newest is None and feed.write == "put")
 
 
+def operation_of(feed: Feed) -> str:
+    """Return what becomes of the item of a row that does not say it itself."""
+    operations = {"update": WriteOperation.UPDATE, "delete": WriteOperation.DELETE, "undo": WriteOperation.DELETE}
+    return operations.get(feed.write, WriteOperation.PUT)
+
+
+def origin_attribute(feed: Feed) -> str | None:
+    """Return the attribute that names the file's version and the line of each item; None if there is none."""
+    return feed.row_attribute or feed.order_attribute
+
+
 def undo_attribute(feed: Feed) -> str | None:
     """Return the attribute by which `ingest undo` knows what a file has written; None if it cannot undo it."""
-    if feed.updates:
-        return None
-    return feed.row_attribute or (ORDER_ATTRIBUTE if feed.newest == NEWEST_FILE else None)
+    return None if feed.updates else origin_attribute(feed)
 
 
 def feed_of_undo(feed: Feed) -> Feed:
@@ -23,7 +33,7 @@ def feed_of_undo(feed: Feed) -> Feed:
     return structs.replace(
         feed,
         write="undo",
-        newest=feed.newest if feed.newest == NEWEST_FILE else None,
+        newest=NEWEST_FILE if feed.order_attribute else None,
         lineage=structs.replace(feed.lineage, row=feed.row_attribute or ""),
         skip_unchanged=False,
         operation=None,

@@ -9,7 +9,7 @@ from typing import Any
 from ingest.contract import NO_FEED, table_output
 from ingest.errors import SettingsFault
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import NEWEST_FILE, ORDER_ATTRIBUTE, Feed, is_template, template_parts
+from ingest.feeds.feed import Feed, is_template, template_parts
 from ingest.feeds.schema_errors import did_you_mean
 from ingest.feeds.write_rules import check_writing
 from ingest.file import glob_matches
@@ -193,12 +193,7 @@ def _check_length(name: str, place: str, most: int, what: str) -> None:
 
 
 def _check_names(feed: Feed, path: str) -> None:
-    own = (
-        feed.lineage.file,
-        feed.lineage.line,
-        feed.row_attribute,
-        ORDER_ATTRIBUTE if feed.newest == NEWEST_FILE else "",
-    )
+    own = (feed.lineage.file, feed.lineage.line, feed.row_attribute, feed.order_attribute)
     names = feed.made_attributes() + [name for name in own if name]
     names += [key.name for key in feed.key_attributes() if not is_template(key.source)]
     names += [feed.column(c).name or c for c in feed.columns if not feed.column(c).drop and c not in _key_columns(feed)]
@@ -288,8 +283,8 @@ def check_shared_tables(feeds: dict[str, Feed]) -> None:
 
 def _versions(feed: Feed) -> Iterator[tuple[str, str]]:
     """Yield what the version is called of the items of a feed, and its form: two forms cannot be compared."""
-    if feed.newest and feed.newest != NEWEST_FILE:
-        column = feed.column(feed.newest)
+    if feed.version_column:
+        column = feed.column(feed.version_column)
         form = "N" if column.type == "N" else f"S in units of {column.unit}"
         yield f"form of the version {feed.version_attribute!r}", form
 

@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta, Struct
 
 from ingest.errors import NoWriteCapacity, SettingsFault
+from ingest.feeds.column import check_zone
 from ingest.feeds.schema_errors import accepted, did_you_mean, expect_section, read_struct
 
 Percent = Annotated[str, Meta(pattern=r"^([1-9][0-9]?|100)%$", extra={"accepted": 'a share as "60%"'})]
@@ -122,22 +123,13 @@ def check_table_limits(tables: Mapping[str, TableLimits], existing: Mapping[str,
             raise SettingsFault(f"`{path}`: no feed has the table {name!r}{did_you_mean(name, existing)}.")
         if name in unable:
             raise SettingsFault(f"`{path}`: a feed of the table has writer = 'boto3', which keeps to no limit.")
-        _check_zone(limits, path)
+        check_zone(limits.zone, path)
         _check_hours(limits, path)
         if limits.is_relative and not existing[name]:
             raise SettingsFault(
                 f"`{path}` has a share of what the table can take, and a table that the stack makes is on demand "
                 "without a maximum: give write units a second."
             )
-
-
-def _check_zone(limits: TableLimits, path: str) -> None:
-    try:
-        ZoneInfo(limits.zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise SettingsFault(
-            f"`{path}.zone` = {limits.zone!r} is wrong: accepted is a zone's IANA name, as 'Europe/Berlin'."
-        ) from None
 
 
 def _check_hours(limits: TableLimits, path: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ingest.errors import SettingsFault
-from ingest.feeds.feed import NEWEST_FILE, Feed, is_template, template_columns
+from ingest.feeds.feed import NEWEST_FILE, Feed
 from ingest.feeds.schema_errors import did_you_mean
 
 
@@ -46,13 +46,8 @@ def _check_operation(feed: Feed, path: str) -> None:
 
 def _used_columns(feed: Feed) -> Iterator[str]:
     yield from feed.columns
-    yield from _key_columns(feed)
+    yield from feed.key_columns()
     yield from (feed.newest or "", feed.ttl.column if feed.ttl else "")
-
-
-def _key_columns(feed: Feed) -> Iterator[str]:
-    for key in feed.key_attributes():
-        yield from template_columns(key.source) if is_template(key.source) else [key.source]
 
 
 def _check_newest(feed: Feed, path: str) -> None:

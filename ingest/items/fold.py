@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import WriteOperation
-from ingest.feeds.feed import NEWEST_FILE, Feed
+from ingest.feeds.feed import Feed
 from ingest.items.columns import Attribute
 from ingest.items.duplicates import Key, KeyHashes, are_distinct, keys_of
 from ingest.items.items import Items
@@ -52,10 +52,9 @@ def fold(items: Items, feed: Feed) -> Folded:
 
 def versions_of(items: Items, feed: Feed) -> list[Any] | None:
     """Return the versions that rows of one file have, to be compared; None where the later row is the newer one."""
-    name = None if feed.write == "undo" or feed.newest == NEWEST_FILE else feed.version_attribute
-    if name is None:
+    if feed.write == "undo" or not (feed.version_column and feed.version_attribute):
         return None
-    attribute = items.attribute(name)
+    attribute = items.attribute(feed.version_attribute)
     values: list[Any] = attribute.values.to_pylist()
     return list(map(Decimal, values)) if attribute.type == "N" else values
 

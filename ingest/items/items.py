@@ -65,6 +65,10 @@ class Items:
         """Return the items with some of their attributes."""
         return replace(self, attributes=tuple(a for a in self.attributes if a.name in names))
 
+    def operation_of_each(self, otherwise: str) -> list[str]:
+        """Return what becomes of each item; `otherwise` where they do not say it."""
+        return [otherwise] * len(self) if self.operations is None else list(map(str, self.operations.to_pylist()))
+
     def attribute(self, name: str) -> Attribute:
         """Return the attribute of that name."""
         return next(attribute for attribute in self.attributes if attribute.name == name)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ingest.errors import BadHeader
 from ingest.feeds.column import Column
-from ingest.feeds.feed import NEWEST_FILE, ORDER_ATTRIBUTE, Feed, KeyAttribute, Operation
+from ingest.feeds.feed import Feed, KeyAttribute, Operation
 from ingest.feeds.rules import MAX_NAME_BYTES
 from ingest.feeds.schema_errors import did_you_mean
 from ingest.reading.rows import FILE_COLUMN, LINE_COLUMN, ORDER_COLUMN, ROW_COLUMN
@@ -82,7 +82,7 @@ def map_columns(feed: Feed, columns: tuple[str, ...], *, now_s: float = 0) -> Ma
     targets = tuple(_target(feed, column) for column in columns if not _is_dropped(feed, column)) + _lineage(feed)
     extras = tuple(Target(extra.value, name, Column(extra.type)) for name, extra in feed.extras().items())
     _check_names([target.name for target in targets] + feed.made_attributes())
-    version = _target(feed, feed.newest) if feed.newest and feed.newest != NEWEST_FILE else None
+    version = _target(feed, feed.version_column) if feed.version_column else None
     of_deleted = _attributes_of_deleted(feed)
     if feed.write in ("delete", "undo"):
         needed = tuple(target for target in targets if target.name in of_deleted)
@@ -98,7 +98,7 @@ def map_columns(feed: Feed, columns: tuple[str, ...], *, now_s: float = 0) -> Ma
 
 def _attributes_of_deleted(feed: Feed) -> frozenset[str]:
     """Return the attributes that rows which delete items must have: the key, and what conditions are about."""
-    asked = {feed.row_attribute, ORDER_ATTRIBUTE} if feed.write == "undo" else {feed.version_attribute}
+    asked = {feed.row_attribute, feed.order_attribute} if feed.write == "undo" else {feed.version_attribute}
     return frozenset(key.name for key in feed.key_attributes()) | {name for name in asked if name}
 
 
@@ -115,7 +115,7 @@ def _lineage(feed: Feed) -> tuple[Target, ...]:
         Target(FILE_COLUMN, feed.lineage.file),
         Target(LINE_COLUMN, feed.lineage.line, Column("N")),
         Target(ROW_COLUMN, feed.row_attribute or ""),
-        Target(ORDER_COLUMN, ORDER_ATTRIBUTE if feed.newest == NEWEST_FILE else ""),
+        Target(ORDER_COLUMN, feed.order_attribute or ""),
     )
     return tuple(target for target in kept if target.name)
 

@@ -53,7 +53,7 @@ def entry_in(found: Mapping[str, Item], name: str) -> Item:
     Whoever was begun in the HEAD is not ignored, whatever an entry says that another deployment wrote at that moment.
     """
     item = found.get(name, {})
-    if _is_entry(item):
+    if is_entry(item):
         return item
     begun = begun_in(found.get(LedgerKeys.HEAD, {}))
     return begun if begun.get(LedgerKeys.SORT_KEY) == name else item
@@ -93,7 +93,7 @@ def change_entry(
 ) -> tuple[bool, Item]:
     """Change the entry of a file or segment on a condition, as `LedgerTable.update`; it is written first if need be."""
     is_ours, item = table.update(what, entry_key(work), change, condition, values)
-    if is_ours or work.segment or _is_entry(item):
+    if is_ours or work.segment or is_entry(item):
         return is_ours, item
     write_out(table, work.file)
     return table.update(what, entry_key(work), change, condition, values)
@@ -102,7 +102,7 @@ def change_entry(
 def write_out(table: LedgerTable, file: FileVersion) -> None:
     """Write the entry of a file that was begun in its HEAD, unless it has one."""
     begun = _begun(table, file)
-    if begun and not _is_entry(_entry_itself(table, WorkItem(file))):
+    if begun and not is_entry(_entry_itself(table, WorkItem(file))):
         _write_out(table, begun)
 
 
@@ -122,7 +122,7 @@ def keep(table: LedgerTable, head: Item, *, but: FileVersion | None = None) -> N
     if work is None or (but and work.file.version == but.version):
         return
     item = _entry_itself(table, work)
-    if not _is_entry(item):
+    if not is_entry(item):
         _write_out(table, begun)
     elif LedgerKeys.LISTING not in item:  # it has ended: should its worker have died there, it is still reported
         list_as_open(table, work.file, begun["feed"], float(begun["first_seen"]))
@@ -139,7 +139,8 @@ def _entry_itself(table: LedgerTable, work: WorkItem) -> Item:
     return table.read("looking up a file", work.file, work.sort_key).get(work.sort_key, {})
 
 
-def _is_entry(item: Item) -> bool:
+def is_entry(item: Item) -> bool:
+    """Return whether an item is the entry of a file that was claimed: one that was ignored counts as none."""
     return bool(item.get("status", Status.IGNORED) != Status.IGNORED)
 
 

@@ -10,7 +10,7 @@ from ingest.aws.clock import epoch_s
 from ingest.aws.errors import aws_call
 from ingest.contract import LedgerKeys, Status
 from ingest.file import FileVersion
-from ingest.ledger.begun import begun_in, entry_in, is_abandoned, read_entry
+from ingest.ledger.begun import begun_in, entry_in, is_abandoned, is_entry, read_entry
 from ingest.ledger.claims import FileStatus, Newest, Outcome
 from ingest.ledger.table import (
     MOST_KEYS,
@@ -212,7 +212,7 @@ def _newest(head: Item, item: Item) -> Newest:
 def _known_in(file: FileVersion, found: Mapping[str, Item]) -> Item:
     """Return the entry by which an object is known, of those found; empty if it is not, or was ignored."""
     own = entry_in(found, WorkItem(file).sort_key)
-    return own if own.get("status", Status.IGNORED) != Status.IGNORED else _reported(file, found)
+    return own if is_entry(own) else _reported(file, found)
 
 
 def _reported(file: FileVersion, found: Mapping[str, Item]) -> Item:

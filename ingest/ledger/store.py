@@ -11,7 +11,7 @@ from ingest.aws.clock import iso
 from ingest.contract import LedgerKeys, Status
 from ingest.errors import IngestError, LeaseLost, Throttled
 from ingest.file import FileVersion
-from ingest.ledger.begun import as_it_was, begun_fields, change_entry, is_late, keep, read_entry, write_out
+from ingest.ledger.begun import as_it_was, begun_fields, change_entry, is_entry, is_late, keep, read_entry, write_out
 from ingest.ledger.budget import TableBudgets
 from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken, Looked
 from ingest.ledger.order import KnownOrder, next_order_ms
@@ -120,7 +120,7 @@ class TableLeases:
         """Return whether a version was begun before, or is another attempt. A found one may be any of those known."""
         if file.retry or file.sequencer:
             return bool(file.retry or head.get("sequencer") == file.version)
-        return bool(read_entry(self._table, "looking up a file", file).get("status", Status.IGNORED) != Status.IGNORED)
+        return is_entry(read_entry(self._table, "looking up a file", file))
 
     def _note(
         self, what: str, file: FileVersion, head: Item, order_ms: int, begun: Item | None = None

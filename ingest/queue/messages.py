@@ -78,6 +78,15 @@ def read_message(body: str) -> Notification | WorkItem | Reconcile:
     return _work_in(document) if kind in ("file", "segment") else read_notification(document)
 
 
+def works_of(asked: Notification | WorkItem | Reconcile) -> tuple[WorkItem, ...]:
+    """Return the files, or the segment, that a message asks for; none where it asks for something else."""
+    if isinstance(asked, NewFiles):
+        return tuple(map(WorkItem, asked.files))
+    if isinstance(asked, Restored):
+        return (WorkItem(asked.file),)
+    return (asked,) if isinstance(asked, WorkItem) else ()
+
+
 def reconcile_body(asked: Reconcile) -> str:
     """Return the body of the message that asks a reconciler to go on.
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import NEWEST_FILE, Feed
+from ingest.feeds.feed import Feed
 
 # Columns the pipeline adds to those of the file. No file has these: a header with NUL bytes is refused.
 FILE_COLUMN = "\0file"
@@ -74,8 +74,7 @@ def with_lineage(rows: Rows, feed: Feed, origin: Origin, first_lines: Callable[[
     table = rows.table
     if feed.lineage.file:
         table = table.append_column(FILE_COLUMN, pa.repeat(pa.scalar(origin.file), table.num_rows))
-    is_ordered_by_file = feed.newest == NEWEST_FILE
-    if not (feed.lineage.line or feed.row_attribute or is_ordered_by_file):
+    if not (feed.lineage.line or feed.row_attribute or feed.order_attribute):
         return replace(rows, table=table)
     lines = pa.array(first_lines(), pa.int64()).cast(pa.string())
     digits: Any = pc.utf8_lpad(lines, LINE_DIGITS, "0")
@@ -83,7 +82,7 @@ def with_lineage(rows: Rows, feed: Feed, origin: Origin, first_lines: Callable[[
         table = table.append_column(LINE_COLUMN, lines)
     if feed.row_attribute:
         table = table.append_column(ROW_COLUMN, _prefixed((origin.file_id,), digits))
-    if is_ordered_by_file:
+    if feed.order_attribute:
         table = table.append_column(ORDER_COLUMN, _prefixed((origin.order, origin.file_id), digits))
     return replace(rows, table=table)
 

@@ -12,7 +12,7 @@ from ingest.contract import Status
 from ingest.errors import UnknownMessage
 from ingest.ledger.work_item import Entry, WorkItem, is_open
 from ingest.queue.dead_letters import DeadLetter
-from ingest.queue.messages import NewFiles, Reconcile, Restored, Several, read_message
+from ingest.queue.messages import Reconcile, Several, read_message, works_of
 from ingest.worker.ports import Queue
 
 MOST_ENTRIES = 10
@@ -48,11 +48,7 @@ def diagnose(body: str, find: Callable[[WorkItem], Entry | None], *, dead_letter
         return Diagnosis(UNKNOWN, dead_lettered_for or str(fault), helps=False)
     if isinstance(asked, Several):
         return _most_helpful([diagnose(part, find) for part in asked.bodies])
-    works: tuple[WorkItem, ...] = (asked,) if isinstance(asked, WorkItem) else ()
-    if isinstance(asked, NewFiles):
-        works = tuple(map(WorkItem, asked.files))
-    elif isinstance(asked, Restored):
-        works = (WorkItem(asked.file),)
+    works = works_of(asked)
     if not works:
         what = "look for stuck files" if isinstance(asked, Reconcile) else "test the queue"
         return Diagnosis("not_needed", f"It asks to {what}, once: another such message has come since.", helps=False)

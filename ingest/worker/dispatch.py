@@ -1,6 +1,6 @@
 """What becomes of a message: its work is claimed and done, or is somebody else's, or goes on later."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -21,7 +21,7 @@ from ingest.feeds.feed import Feeds
 from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.claims import Busy, Claimed, ClaimStatus, LeaseToken, Outcome, judge_claim
 from ingest.ledger.work_item import CarriedOver, WorkItem, is_open
-from ingest.queue.messages import NewFiles, Reconcile, Restored, Several, read_message, reconcile_body
+from ingest.queue.messages import NewFiles, Reconcile, Restored, Several, read_message, reconcile_body, works_of
 from ingest.worker.attempt import DeployedSettings, Task, UnfinishedError
 from ingest.worker.lease import Lease, Timing
 from ingest.worker.load import Sizes
@@ -126,24 +126,17 @@ class Dispatcher:
             for feed, bodies in groupby(asked.bodies, key=self.feed_of):
                 self._services.queue.send(bodies, feed=feed, hops=message.hops, stalls=message.stalls)
             return
-        works: Iterable[WorkItem] = map(WorkItem, asked.files) if isinstance(asked, NewFiles) else ()
-        if isinstance(asked, WorkItem):
-            works = (asked,)
-        elif isinstance(asked, Restored):
-            works = self._load_restored(asked.file)
-        for work in works:
+        for work in self._load_restored(asked.file) if isinstance(asked, Restored) else works_of(asked):
             if not self._dispatch_work(work, message, keep_messages):
                 return
 
     def feed_of(self, body: str) -> str | None:
         """Return the feed of what a message asks for; None if it asks for no file."""
         try:
-            asked = read_message(body)
+            works = works_of(read_message(body))
         except UnknownMessage:
             return None
-        files: tuple[FileVersion, ...] = (asked.file,) if isinstance(asked, WorkItem | Restored) else ()
-        files = asked.files if isinstance(asked, NewFiles) else files
-        return self._settings_of(files[0])[0] if files else None
+        return self._settings_of(works[0].file)[0] if works else None
 
     def _reconcile(self, asked: Reconcile, message: Message, keep_messages: Callable[[], None]) -> None:
         """Look after what is stuck until the function's time is over, and hand over what is left."""

@@ -8,18 +8,9 @@ import pytest
 from ingest.errors import NoWriteCapacity, SettingsFault
 from ingest.feeds.parse import json_schema, parse_feeds
 from ingest.feeds.tables import TableLimits, limits_from, limits_text, units_of
+from tests.support import command
 
-FEEDS = """
-[feeds.orders]
-prefix = "orders/"
-table = "Orders"
-partition_key = "id"
-[feeds.visits]
-prefix = "visits/"
-table = "Visits"
-partition_key = "id"
-existing = true
-"""
+FEEDS = f"{command.FEEDS}existing = true\n"
 
 
 def limits(section: str, table: str = "Orders") -> TableLimits:

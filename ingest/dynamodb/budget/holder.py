@@ -149,7 +149,7 @@ class WriteBudget:
         self._ended.set()
         self._thread.join(ENDS_S)
         self._thread = None
-        self._delete(self._worker.member.leave())
+        self._delete(dict.fromkeys(self._worker.member.leave()))
 
     def _begun(self) -> BudgetedWorker:
         """Return the worker, with a thread that keeps its entry."""
@@ -172,7 +172,7 @@ class WriteBudget:
         while not ended.is_set():
             with self._lock:
                 call, gone = worker.due(running_s()), worker.member.take_gone()
-            self._delete(gone)
+            self._delete(dict.fromkeys(gone))
             if call == "put":
                 self._put(worker)
             elif call == "read":
@@ -207,20 +207,14 @@ class WriteBudget:
             now_s = running_s()
             worker.read_worked(found.entries, budget_per_s=budget_per_s, sent_s=sent_s, now_s=now_s)
             stale = worker.member.stale(now_s)
-        self._delete_stale(stale)
+        self._delete(stale)
 
-    def _delete(self, names: list[str]) -> None:
-        for name in names:
-            try:
-                self._store.delete_worker(self._table, name)
-            except IngestError:  # it ends by itself
-                return
-
-    def _delete_stale(self, stale: Mapping[str, int]) -> None:
-        for name, n in stale.items():
+    def _delete(self, names: Mapping[str, int | None]) -> None:
+        """Delete entries, each only if it still has this `n` where one is given."""
+        for name, n in names.items():
             try:
                 self._store.delete_worker(self._table, name, n=n)
-            except IngestError:  # the next look finds it again
+            except IngestError:  # it ends by itself, and the next look finds it again
                 return
 
 

@@ -18,6 +18,7 @@ from pyarrow import json as arrow_json
 from ingest.contract import WriteOperation
 from ingest.dynamodb.encode import item_json, value_texts
 from ingest.feeds.feed import ORDER_ATTRIBUTE, Feed
+from ingest.feeds.operations import operation_of
 from ingest.items.columns import AnyArray, Attribute, byte_lengths, fill_null, joined, rows_where
 from ingest.items.items import Items
 from ingest.items.numbers import canonical_number
@@ -43,10 +44,9 @@ class ComparisonRules:
     @staticmethod
     def of(feed: Feed) -> "ComparisonRules":
         """Return those of a feed."""
-        operations = {"update": WriteOperation.UPDATE, "delete": WriteOperation.DELETE}
         names = (feed.lineage.file, feed.lineage.line, feed.row_attribute, ORDER_ATTRIBUTE)
         return ComparisonRules(
-            operations.get(feed.write, WriteOperation.PUT),
+            operation_of(feed),
             frozenset(name for name in names if name),
             feed.row_attribute,
             feed.tombstone is not None,
@@ -93,17 +93,17 @@ class Comparison:
         is_there, found = places.is_valid(), stored.take(places)
         operations = self._operations(items)
         is_update = pc.equal(operations, pa.scalar(WriteOperation.UPDATE))
-        same: AnyArray = is_there
+        same: Any = is_there
         for attribute in items.attributes:
             if attribute.name not in self._ignored:
                 same = pc.and_(same, _are_same(attribute, found, is_update))
         is_delete = pc.equal(operations, pa.scalar(WriteOperation.DELETE))
         same = pc.if_else(is_delete, pa.scalar(False) if self._keeps_deleted else pc.invert(is_there), same)
         if self._row is None:
-            return _places(same), []
+            return rows_where(same), []
         row = items.attribute(self._row)
         is_own = fill_null(pc.equal(row.values, _stored(found, row)), False)
-        return _places(pc.and_(same, pc.invert(is_own))), _places(pc.and_(same, is_own))
+        return rows_where(pc.and_(same, pc.invert(is_own))), rows_where(pc.and_(same, is_own))
 
     def _each_same(self, items: Items, answers: Sequence[bytes]) -> tuple[list[int], list[int]]:
         """Return the places of the items that are unchanged, others and own, looking at each item."""
@@ -149,10 +149,6 @@ def _decoded(answers: Sequence[bytes], items: Items, table: str) -> AnyArray | N
     items_of_each: Any = pc.struct_field(decoded["Responses"].combine_chunks(), table)
     found: AnyArray = items_of_each.flatten()
     return found
-
-
-def _places(mask: Any) -> list[int]:
-    return rows_where(mask)
 
 
 def _arrow_type(attribute: Attribute) -> pa.DataType:
