@@ -18,11 +18,11 @@ def budget_at(fleet: BudgetFleet, time_s: float, *, seen_s: float = 0.0) -> floa
     return max(per_s for per_s, end_s in held if end_s > time_s - seen_s)
 
 
-def worst_window(fleet: BudgetFleet) -> float:
+def worst_window(fleet: BudgetFleet, *, seen_s: float = SEEN_S) -> float:
     """Return the largest part that any ten seconds have used of what the budget allowed in them."""
     ticks, width = int(fleet.now_s / TICK_S), round(WINDOW_S / TICK_S)
     used = [0.0, *accumulate(fleet.used.get(tick, 0.0) for tick in range(ticks))]
-    allowed = [0.0, *accumulate(budget_at(fleet, tick * TICK_S, seen_s=SEEN_S) * TICK_S for tick in range(ticks))]
+    allowed = [0.0, *accumulate(budget_at(fleet, tick * TICK_S, seen_s=seen_s) * TICK_S for tick in range(ticks))]
     return max((used[i + width] - used[i]) / (allowed[i + width] - allowed[i]) for i in range(ticks - width))
 
 
