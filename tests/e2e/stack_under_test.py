@@ -15,6 +15,7 @@ from loadtest.harness.read_back import with_segments
 from loadtest.harness.stack_client import PATIENCE_S, Entry, StackClient, plain
 
 T = TypeVar("T")
+NOTIFIED_S = 1.0  # the emulator looks whom to notify some time after it has answered; nothing shows when it has
 
 
 class StackUnderTest(StackClient):
@@ -27,6 +28,7 @@ class StackUnderTest(StackClient):
         try:
             yield
         finally:
+            time.sleep(NOTIFIED_S)
             self._s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration=configuration)
 
     def dead_letters(self, containing: str = "") -> list[str]:
