@@ -59,7 +59,7 @@ _ANSWERS = {  # the ledger's conditions hold, everything is sent
     "ChangeMessageVisibilityBatch": b'{"Successful":[],"Failed":[]}',
     "PutEvents": b'{"FailedEntryCount":0,"Entries":[]}',
 }
-_SETTINGS = {
+SETTINGS = {
     Env.LEDGER_TABLE: "Ledger",
     Env.REJECTS_BUCKET: "rejects",
     Env.RETRY_BASE_S: "1",
@@ -143,14 +143,14 @@ def world(folder: Path, seed: int) -> Iterator[World]:
         event.write_text(json.dumps(_event(sample.key, number)))
         arguments.append(str(event))
         rows += sample.rows
-    others = Elsewhere(_agree, ThreadPoolExecutor())
+    others = Elsewhere(agree, ThreadPoolExecutor())
     with others.threads, Endpoint("s3-server", str(folder)) as s3, Simulator(elsewhere=others) as tables:
         found = environment(s3=s3.url, dynamodb=tables.url, sqs=tables.url, eventbridge=tables.url)
         queues = {Env.QUEUE_URL: f"{tables.url}/queue", Env.DEAD_LETTER_URL: f"{tables.url}/dead"}
-        yield World(arguments, {**found, **_SETTINGS, **queues}, tables, rows)
+        yield World(arguments, {**found, **SETTINGS, **queues}, tables, rows)
 
 
-def _agree(target: str, body: bytes) -> Answer:
+def agree(target: str, body: bytes) -> Answer:
     """Answer anything but BatchWriteItem at once: what a cold start takes must not be an emulator's."""
     return Answer(_ANSWERS.get(target.rpartition(".")[2], b"{}"))
 
