@@ -1,6 +1,7 @@
 """The function's zip: pinned wheels for its platform, trimmed, plus `ingest` and the feeds file. No Docker.
 
-The wheels are fetched and trimmed once per platform and kept under build/; adding the code takes well under a second.
+Wheels and code are kept under build/ by what they are made of; adding another feeds file takes well under a second.
+Where this Python's bytecode is the function's, the zip has it: a cold start then compiles nothing.
 """
 
 import argparse
@@ -10,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from importlib.util import cache_from_source
 from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Literal
@@ -30,6 +32,7 @@ REQUIREMENTS = ROOT / "requirements-function.txt"
 BUILD = ROOT / "build"
 MAX_ZIPPED_MB = 60
 MAX_UNPACKED_MB = 200  # Lambda allows 250 including layers; the rest is for those who add one
+TASK = "/var/task"  # where Lambda unpacks it: tracebacks name that
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: equal contents make equal zips
 
 
@@ -40,20 +43,25 @@ def build(platform: Platform, feeds: Path, *, root: Path = ROOT, build_folder: P
         SettingsFault: the zip would be too large, or the wheels cannot be downloaded.
     """
     build_folder.mkdir(parents=True, exist_ok=True)
-    dependencies = _dependencies(platform, build_folder)
+    dependencies, code = _dependencies(platform, build_folder), _code(platform, root, build_folder)
     feeds_text = feeds.read_bytes()
     name = f"function-{platform}-{hashlib.sha256(feeds_text).hexdigest()[:8]}.zip"
     with tempfile.TemporaryDirectory(dir=build_folder) as scratch:
         draft = Path(scratch) / name
         shutil.copyfile(dependencies, draft)
-        with zipfile.ZipFile(draft, "a") as archive:
-            for path in _sources(root):
-                _add(archive, path.relative_to(root).as_posix(), path.read_bytes())
+        with zipfile.ZipFile(draft, "a") as archive, zipfile.ZipFile(code) as added:
+            for entry in added.namelist():
+                _add(archive, entry, added.read(entry))
             _add(archive, contract.FEEDS_FILE, feeds_text)
         _refuse_large(draft)
         done = draft.replace(build_folder / name)
     forget_old(build_folder, f"function-{platform}-*.zip")
     return done
+
+
+def has_bytecode(platform: Platform) -> bool:
+    """Return whether the zip gets bytecode: only the minor version of Python that made it can read it."""
+    return platform == HOST or sys.implementation.cache_tag == f"cpython-{PYTHON.replace('.', '')}"
 
 
 def sizes_mb(archive: Path) -> tuple[float, float]:
@@ -83,29 +91,70 @@ def _sources(root: Path) -> list[Path]:
     return sorted(path for path in found if path.is_relative_to(root / "ingest"))
 
 
+def _code(platform: Platform, root: Path, build_folder: Path) -> Path:
+    """Return the zip of `ingest`."""
+    sources = {path.relative_to(root): path.read_bytes() for path in _sources(root)}
+
+    def fill(tree: Path) -> None:  # bytecode that is not compared with its source must not get among the sources
+        for name, content in sources.items():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).write_bytes(content)
+
+    parts = [part for name, content in sources.items() for part in (str(name).encode(), content)]
+    return _kept(build_folder / "code", platform, parts, fill)
+
+
 def _dependencies(platform: Platform, build_folder: Path) -> Path:
-    """Return the zip of trimmed wheels, from an earlier run if none of its inputs has changed."""
-    kept = build_folder / "dependencies" / f"{platform}-{_fingerprint(platform)}.zip"
+    """Return the zip of trimmed wheels."""
+    return _kept(
+        build_folder / "dependencies", platform, [REQUIREMENTS.read_bytes()], lambda tree: _install(platform, tree)
+    )
+
+
+def _kept(folder: Path, platform: Platform, parts: Iterable[bytes], fill: Callable[[Path], None]) -> Path:
+    """Return the zip of the files that `fill` puts in a folder; from an earlier run, if it was made of the same parts.
+
+    Bytecode is added where the function can read it.
+    """
+    kept = folder / f"{platform}-{_fingerprint(platform, parts)}.zip"
     if kept.exists():
         return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=build_folder) as scratch:
-        tree = Path(scratch) / "tree"
-        _install(platform, tree)
-        draft = Path(scratch) / "dependencies.zip"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        tree, draft = Path(scratch) / "tree", Path(scratch) / "draft.zip"
+        fill(tree)
+        files = [*_kept_files(tree)]
+        files += compile_files(tree, files) if has_bytecode(platform) else []
         with zipfile.ZipFile(draft, "w") as archive:
-            for path in _kept_files(tree):
+            for path in sorted(files):
                 _add(archive, path.relative_to(tree).as_posix(), path.read_bytes())
         done = draft.replace(kept)
-    forget_old(kept.parent, f"{platform}-*.zip")
+    forget_old(folder, f"{platform}-*.zip")
     return done
 
 
-def _fingerprint(platform: Platform) -> str:
-    python = PYTHON if platform == ARM64 else sys.version
-    parts = [REQUIREMENTS.read_bytes(), platform.encode(), python.encode()]
-    parts += [Path(module).read_bytes() for module in (__file__, trim.__file__)]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+def _fingerprint(platform: Platform, parts: Iterable[bytes]) -> str:
+    python = sys.version if has_bytecode(platform) else PYTHON
+    modules = [Path(module).read_bytes() for module in (__file__, trim.__file__)]
+    return hashlib.sha256(b"\0".join([*parts, platform.encode(), python.encode(), *modules])).hexdigest()[:16]
+
+
+def compile_files(tree: Path, files: Iterable[Path]) -> list[Path]:
+    """Compile the sources among files of a tree; return their bytecode, the same bytes for the same sources.
+
+    It is not compared with its source, whose date is another in Lambda. A new process has interned nothing before,
+    which would show in the bytes.
+    """
+    sources = [path for path in files if path.suffix == ".py"]
+    flags = ["-q", "-i", "-", "-s", str(tree), "-p", TASK, "--invalidation-mode", "unchecked-hash"]
+    subprocess.run(
+        [sys.executable, "-S", "-s", "-m", "compileall", *flags],
+        input="\n".join(map(str, sources)),
+        env={"PYTHONHASHSEED": "0"},
+        text=True,
+        check=True,
+    )
+    return [Path(cache_from_source(str(path))) for path in sources]
 
 
 def _install(platform: Platform, tree: Path) -> None:

@@ -29,7 +29,7 @@ DROPPED = tuple(
         r"^pyarrow/parquet/",
         r"^boto3/(data/(?!dynamodb/)|examples/)",
         r"^botocore/data/.*/examples-\d+\.json$",  # for botocore's own documentation
-        r"^aws_lambda_powertools/event_handler/openapi/swagger_ui/",
+        r"^aws_lambda_powertools/(event_handler|utilities/(?!jmespath_utils)\w+)/",  # all but the logger and its parts
     )
 )
 # What the formats of feeds are read with: shipped, whatever else is dropped. No feed is JSON yet; its library, 50 KB of

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from loadtest import generate
-from loadtest.bench import budget, capacity, cold_start, hostile, plan, read, write
+from loadtest.bench import budget, capacity, cold_start, hostile, plan, read, small_files, write
 from loadtest.bench import generate as bench_generate
 from loadtest.chaos import huge
 from loadtest.chaos import run as chaos
@@ -35,6 +35,7 @@ BENCHES: dict[str, tuple[Command, str]] = {
     "budget": (budget, "whether a table's write budget holds over many workers: a simulation"),
     "write": (write, "rows per CPU-second from file to table, beside the usual boto3 loop"),
     "cold-start": (cold_start, "how long the function's first answer takes, step by step"),
+    "small-files": (small_files, "how many small files a second the function loads, and what it asks for each"),
     "generate": (bench_generate, "MB per CPU-second of `generate`"),
 }
 COMMANDS: dict[str, tuple[Command, str]] = {

@@ -6,7 +6,7 @@ from typing import Any
 Statement = dict[str, Any]
 
 # In AWS the permission for one message covers batches; ministack requires an action that IAM does not have.
-IN_BATCHES = ("sqs:SendMessage", "sqs:ChangeMessageVisibility")
+IN_BATCHES = ("sqs:SendMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage")
 # ministack does not set these keys on requests, so a condition on them is never met.
 UNKNOWN_KEYS = {"events:source"}
 

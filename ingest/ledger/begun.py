@@ -107,8 +107,13 @@ def write_out(table: LedgerTable, file: FileVersion) -> None:
 
 
 def held_in_head(table: LedgerTable, file: FileVersion, token: LeaseToken) -> tuple[str, Item]:
-    """Return the change that writes an entry with another change, and its values, where the lease was taken in HEAD."""
-    begun = _begun(table, file)
+    """Return the change that writes an entry with another change, and its values, where the lease was taken in HEAD.
+
+    Who has begun it here need not read it again: it leaves the HEAD only when the file has an entry.
+    """
+    key, known = entry_key(WorkItem(file)), table.begun_here
+    is_known = known.get("lease") == token.value and key.items() <= known.items()
+    begun = begun_in({"begun": known}) if is_known else _begun(table, file)
     if begun.get("lease") != token.value:
         return "", {}
     change, values = set_fields(_without(begun, "status", "lease_until", "moved", "lease"), if_new=True)

@@ -3,7 +3,7 @@
 In here are the leases: which version of a key is the newest, who works on what, and how far it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,16 @@ class TableLeases:
     def __init__(self, table: LedgerTable, queries: TableQueries) -> None:
         self._table = table
         self._queries = queries
+        self._unseen: set[str] = set()  # objects of which the ledger knew nothing when they were looked up
+
+    def expect(self, files: Sequence[FileVersion]) -> None:
+        """Look up several objects at once. `begin` then takes those that are new for new, and its write fails if they
+        are not any more; all others it reads again."""
+        self._unseen = set()
+        if len(files) > 1:
+            keys = {file.url: key_of(file, LedgerKeys.HEAD) for file in files}
+            found = {item[LedgerKeys.PARTITION_KEY] for item in self._table.items("looking up objects", keys.values())}
+            self._unseen = {url for url, key in keys.items() if key[LedgerKeys.PARTITION_KEY] not in found}
 
     def note_newest(self, file: FileVersion, *, least_ms: int = 0) -> int | None:
         """Remember a version as the newest of its key; return its order value, None if a newer one is known already.
@@ -95,7 +105,7 @@ class TableLeases:
         Return None if a newer version is known. A version that is claimed for the first time is begun in the HEAD of
         its object, and has no entry yet (`ingest.ledger.begun`).
         """
-        head = self._table.read("looking up an object", file, LedgerKeys.HEAD).get(LedgerKeys.HEAD, {})
+        head = self._head(file)
         for _ in range(BEGIN_ATTEMPTS):
             if self._is_late(file, head):
                 return None
@@ -110,8 +120,15 @@ class TableLeases:
             begun = begun_fields(file, feed=feed, settings=settings, token=token, now_s=now_s, order_ms=order_ms)
             is_ours, head = self._note("beginning", file, head, order_ms, begun)
             if is_ours:
+                self._table.begun_here = begun | key_of(file, WorkItem(file).sort_key)
                 return Claimed(float(begun["first_seen"]), feed=feed, settings=settings, order_ms=order_ms)
         raise Throttled(f"{file.url} was not begun: others write of it all the time.")
+
+    def _head(self, file: FileVersion) -> Item:
+        if file.url in self._unseen:
+            self._unseen.discard(file.url)
+            return {}
+        return self._table.read("looking up an object", file, LedgerKeys.HEAD).get(LedgerKeys.HEAD, {})
 
     def _is_late(self, file: FileVersion, head: Item) -> bool:
         return is_late(file, head) if file.sequencer else self._queries.is_reported(file)

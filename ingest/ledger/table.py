@@ -70,6 +70,7 @@ class LedgerTable:
     ) -> None:
         self.dynamodb = dynamodb
         self.clock = clock
+        self.begun_here: Item = {}  # what this process has begun last in a HEAD, with the key of its entry
         self._keep_days = keep_days
 
     def expires(self) -> Item:

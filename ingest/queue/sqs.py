@@ -78,10 +78,11 @@ class SqsQueue:
                 QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=min(seconds, MOST_HIDDEN_S)
             )
 
-    def delete(self, receipt_handle: str) -> None:
-        """Take a message that is done with out of the queue. One that is gone already does not matter."""
-        with aws_call("deleting a message"):
-            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt_handle)
+    def delete(self, receipt_handles: Iterable[str]) -> None:
+        """Take messages that are done with out of the queue. Those that are gone already do not matter."""
+        entries: Any = [{"Id": str(n), "ReceiptHandle": handle} for n, handle in enumerate(receipt_handles)]
+        with aws_call("deleting messages"):
+            self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
 
     def dead_letter(self, body: str, *, code: str, reason: str) -> None:
         """Put a message in the dead-letter queue, with the reason as message attributes, in characters SQS takes."""

@@ -15,6 +15,7 @@ from ingest.queue.sqs import SqsQueue
 from ingest.worker.dispatch import Dispatcher, Message, Past
 from ingest.worker.lease import Timing
 
+DELETE_EVERY_S = 1.0  # one request deletes the messages of many small files
 MARGIN_S = 5  # a message comes back when its lease has run out, not before
 DOUBTFUL_DELIVERIES = 3  # a message that came so often, and one that has killed a worker, puts no other in danger
 _NOT_A_BATCH = (
@@ -62,13 +63,15 @@ class BatchHandler:
         self._retry_cap_s = retry_cap_s
         self._at_end = at_end
         self._kept_s = float("-inf")
+        self._done: list[str] = []
+        self._deleted_s = 0.0
         self._function_s = 0.0
 
     def answer(self, event: object, left_s: float) -> Reply:
         """Dispatch each message of a batch; return exactly those that must come back.
 
-        Messages that are done are deleted as they are done, and those that may kill the function come last, each with
-        no other behind it: if it is killed, that one comes back alone.
+        Messages that are done are deleted within a second or with the next sign of life, and those that may kill the
+        function come last, each with no other beside it: if it is killed, that one comes back alone.
 
         Raises:
             SettingsFault: the event is not a batch of SQS messages.
@@ -87,18 +90,29 @@ class BatchHandler:
         deadline_s = self._clock.now_s() + left_s
         kept = {record["receiptHandle"] for record in records}
         self._kept_s = float("-inf")
+        self._done, self._deleted_s = [], self._clock.monotonic_s()
         self._function_s = left_s
         rest = self._in_order(records, deadline_s)
+        self._expect(records, deadline_s)
         failed = []
         while rest:
             record, past = rest.pop(0)
             if past.deaths or _delivery(record) >= DOUBTFUL_DELIVERIES:
-                rest = [*self._separate(rest, deadline_s, kept)]
+                rest = [*self._separate(rest, deadline_s)]
+                self._delete_done(kept)
             if not self._dispatch(record, deadline_s, kept):
                 failed.append(record)
             elif rest:  # else the answer deletes it at once
-                self._delete(record, kept)
+                self._done.append(record["receiptHandle"])
+                if self._clock.monotonic_s() - self._deleted_s >= DELETE_EVERY_S:
+                    self._delete_done(kept)
         return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
+
+    def _expect(self, records: list[Record], deadline_s: float) -> None:
+        try:
+            self._dispatcher.expect([_message(record, deadline_s) for record in records])
+        except Exception as error:  # each is looked up when it is begun
+            logger.warning("files not looked up together", extra=_error_fields(error))
 
     def _in_order(self, records: list[Record], deadline_s: float) -> list[tuple[Record, Past]]:
         """Return the messages, those last that may kill the function, and what became of each before."""
@@ -112,16 +126,14 @@ class BatchHandler:
             logger.warning("not known whether a message is a danger", extra=_error_fields(error))
             return Past()
 
-    def _separate(
-        self, rest: list[tuple[Record, Past]], deadline_s: float, kept: set[str]
-    ) -> Iterator[tuple[Record, Past]]:
+    def _separate(self, rest: list[tuple[Record, Past]], deadline_s: float) -> Iterator[tuple[Record, Past]]:
         """Send messages again that did not come back by an error of their own; yield the others.
 
         The message before them may kill this function, and each time that they come back counts as if they had failed.
         """
         for record, past in rest:
             if past.has_no_error and self._is_sent_again(_message(record, deadline_s)):
-                self._delete(record, kept)
+                self._done.append(record["receiptHandle"])
             else:
                 yield record, past
 
@@ -159,6 +171,7 @@ class BatchHandler:
         Not for as long as the queue would hide them, six times the function's time.
         """
         self._kept_s = self._clock.monotonic_s()
+        self._delete_done(handles)
         try:
             self._queue.keep(handles, round(self._timing.lease_s + MARGIN_S))
         except Exception as error:  # they come back later, or too early: the ledger knows whose they are
@@ -179,13 +192,15 @@ class BatchHandler:
             fields = {"message_id": record["messageId"]} | _error_fields(error)
             logger.warning("message will be retried late", extra=fields)
 
-    def _delete(self, record: Record, kept: set[str]) -> None:
-        kept.discard(record["receiptHandle"])
+    def _delete_done(self, kept: set[str]) -> None:
+        done, self._done, self._deleted_s = self._done, [], self._clock.monotonic_s()
+        if not done:
+            return
+        kept.difference_update(done)
         try:
-            self._queue.delete(record["receiptHandle"])
-        except Exception as error:  # the answer deletes it too
-            fields = {"message_id": record["messageId"]} | _error_fields(error)
-            logger.warning("message will be deleted late", extra=fields)
+            self._queue.delete(done)
+        except Exception as error:  # the answer deletes them too
+            logger.warning("messages will be deleted late", extra={"messages": len(done)} | _error_fields(error))
 
 
 def records_of(event: object) -> list[Record]:

@@ -1,6 +1,7 @@
 """What becomes of a message: its work is claimed and done, or is somebody else's, or goes on later."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -104,6 +105,15 @@ class Dispatcher:
         is_free = bool(works) and not any(e and (e.error or e.lease_until_s > self._clock.now_s()) for e in entries)
         deaths = max((entry.claims_in_a_row for entry in entries if entry and is_open(entry.status)), default=0)
         return Past(deaths if is_free and deaths < self._most_deaths else 0, has_no_error=is_free)
+
+    def expect(self, messages: Iterable[Message]) -> None:
+        """Look up what several messages ask for in one request, where it is new: to begin it takes no other look."""
+        files: list[FileVersion] = []
+        for message in messages:
+            with suppress(UnknownMessage):
+                asked = read_message(message.body)
+                files += asked.files if isinstance(asked, NewFiles) else ()
+        self._ledger.leases.expect(files)
 
     def dispatch(self, message: Message, keep_messages: Callable[[], None] = lambda: None) -> None:
         """Bring a message to its end; returning means it is done with. What is left of it goes on in a new message.

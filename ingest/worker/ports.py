@@ -3,7 +3,7 @@
 They travel together, as one `Services`.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +28,9 @@ class Leases(Protocol):
 
     def note_newest(self, file: FileVersion, *, least_ms: int = 0) -> int | None:
         """Return the order value of a version (a new one, of at least `least_ms`); None if a newer one is known."""
+
+    def expect(self, files: Sequence[FileVersion]) -> None:
+        """Look up several files that will be begun soon."""
 
     def begin(
         self, file: FileVersion, *, feed: str, token: LeaseToken, settings: str = ""

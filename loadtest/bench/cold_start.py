@@ -32,7 +32,9 @@ from loadtest.simulator import Simulator
 from loadtest.simulator.server import Elsewhere
 from loadtest.simulator.service import Answer
 
-COLD_START_MS = 900
+COLD_START_MS = 600
+COMPILING_MS = 900  # a start that compiles all it imports
+BARE = "zip without bytecode"
 PACKAGES = 12  # of the imports are printed
 FILE_BYTES = 100_000
 STEPS = {  # from, to
@@ -57,7 +59,7 @@ _ANSWERS = {  # the ledger's conditions hold, everything is sent
     "ChangeMessageVisibilityBatch": b'{"Successful":[],"Failed":[]}',
     "PutEvents": b'{"FailedEntryCount":0,"Entries":[]}',
 }
-_SETTINGS = {
+SETTINGS = {
     Env.LEDGER_TABLE: "Ledger",
     Env.REJECTS_BUCKET: "rejects",
     Env.RETRY_BASE_S: "1",
@@ -91,7 +93,10 @@ def run(arguments: argparse.Namespace) -> int:
                 table.add({"code": code.name, "step": f"import of {package}", "ms": 1000 * seconds, "ms_of_cpu": ""})
     what = "ms from the handler's import to its first answer"
     found = {start["code"]: 1000 * start["seconds"]["cold start"]["median"] for start in starts}
-    goals = [Goal(f"{what}, {code}", ms, at_most=COLD_START_MS) for code, ms in found.items()]
+    goals = [
+        Goal(f"{what}, {code}", ms, at_most=COMPILING_MS if code == BARE else COLD_START_MS)
+        for code, ms in found.items()
+    ]
     report.finish(arguments, goals, {"load_before": busy, "starts": starts})
     return 0
 
@@ -106,16 +111,15 @@ class Code:
 
 
 def codes(archive: Path | None, folder: Path) -> list[Code]:
-    """Return what is measured: what is installed here; with the function's zip, that, as it is and compiled."""
+    """Return what is measured: what is installed here; with the function's zip, that, as it is and without bytecode."""
     if archive is None:
         return [Code("installed", ROOT)]
-    shipped, compiled = folder / "shipped", folder / "compiled"
+    shipped, bare = folder / "shipped", folder / "bare"
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(shipped)
-    shutil.copytree(shipped, compiled)
-    subprocess.run([sys.executable, "-m", "compileall", "-q", "-j", "0", str(compiled)], check=False)
+    shutil.copytree(shipped, bare, ignore=shutil.ignore_patterns("__pycache__"))
     only = ("-S", "-B")  # no packages but the zip's, and no bytecode is left for the next start, as in Lambda
-    return [Code("zip", shipped, only), Code("zip with bytecode", compiled, only)]
+    return [Code("zip", shipped, only), Code(BARE, bare, only)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +143,14 @@ def world(folder: Path, seed: int) -> Iterator[World]:
         event.write_text(json.dumps(_event(sample.key, number)))
         arguments.append(str(event))
         rows += sample.rows
-    others = Elsewhere(_agree, ThreadPoolExecutor())
+    others = Elsewhere(agree, ThreadPoolExecutor())
     with others.threads, Endpoint("s3-server", str(folder)) as s3, Simulator(elsewhere=others) as tables:
         found = environment(s3=s3.url, dynamodb=tables.url, sqs=tables.url, eventbridge=tables.url)
         queues = {Env.QUEUE_URL: f"{tables.url}/queue", Env.DEAD_LETTER_URL: f"{tables.url}/dead"}
-        yield World(arguments, {**found, **_SETTINGS, **queues}, tables, rows)
+        yield World(arguments, {**found, **SETTINGS, **queues}, tables, rows)
 
 
-def _agree(target: str, body: bytes) -> Answer:
+def agree(target: str, body: bytes) -> Answer:
     """Answer anything but BatchWriteItem at once: what a cold start takes must not be an emulator's."""
     return Answer(_ANSWERS.get(target.rpartition(".")[2], b"{}"))
 

@@ -2,11 +2,14 @@
 
 import ast
 import hashlib
+import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,7 +34,9 @@ import boto3
 for service in ("dynamodb", "events", "s3", "sqs", "sts"):
     boto3.client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
 boto3.resource("dynamodb", region_name="us-east-1")
-import msgspec, aws_lambda_powertools.metrics, aws_lambda_powertools.utilities.batch
+import msgspec
+from aws_lambda_powertools import Logger
+Logger(service="tried").append_keys(file="x")
 from importlib.metadata import version
 print(version("pyarrow"), version("boto3"))
 """
@@ -64,12 +69,12 @@ def test_it_holds_the_function_and_the_feeds_but_not_the_command_line(archive: P
     assert {"ingest/contract.py", "ingest/feeds/parse.py", contract.FEEDS_FILE} <= set(held)
     not_shipped = tuple(f"ingest/{package}/" for package in ("sniff", "estimate", "recovery", "cli"))
     assert not [name for name in held if name.startswith((*not_shipped, "infra/", "tests/"))]
-    assert not [name for name in held if "__pycache__" in name or name.startswith("bin/")]
+    assert not [name for name in held if name.startswith("bin/")]
     assert len(held) == len(set(held))
 
 
 def test_each_module_in_it_is_reached_from_the_handler_and_none_that_is_reached_is_missing(archive: Path) -> None:
-    held = {name for name in names(archive) if name.startswith("ingest/")}
+    held = {name for name in names(archive) if name.startswith("ingest/") and name.endswith(".py")}
     reached: set[str] = set()
     waiting = ["ingest/worker/handler.py"]
     while waiting:
@@ -101,6 +106,39 @@ def test_a_second_build_takes_the_wheels_of_the_first_and_has_the_same_bytes(
     assert (again, hashlib.sha256(again.read_bytes()).hexdigest()) == (archive, before)
 
 
+def test_it_has_bytecode_of_each_module_where_the_function_can_read_it_and_none_else(
+    platform: Platform, archive: Path
+) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        held = {name: opened.read(name) for name in opened.namelist() if name.endswith((".py", ".pyc"))}
+    sources = {name for name in held if name.endswith(".py")}
+    expected = {cache_from_source(name) for name in sources} if bundle.has_bytecode(platform) else set()
+    compiled = held.keys() - sources
+    assert compiled == expected
+    for name in compiled:  # not compared with its source: neither by date nor by content
+        magic, flags = held[name][:4], int.from_bytes(held[name][4:8], "little")
+        assert (magic, flags) == (MAGIC_NUMBER, 0b01)
+
+
+@pytest.mark.parametrize(("tag", "expected"), [("cpython-314", True), ("cpython-313", False), ("pypy314", False)])
+def test_lambdas_zip_gets_bytecode_of_its_own_python_only(
+    tag: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "implementation", SimpleNamespace(cache_tag=tag))
+    assert bundle.has_bytecode(ARM64) is expected
+
+
+def test_bytecode_is_the_same_wherever_and_after_whatever_it_is_compiled(tmp_path: Path) -> None:
+    found = []
+    for name in ("one", "other"):
+        tree = tmp_path / name
+        shutil.copytree(ROOT / "ingest/feeds", tree, ignore=shutil.ignore_patterns("__pycache__"))
+        compiled = bundle.compile_files(tree, sorted(tree.glob("*.py")))
+        found.append([path.read_bytes() for path in compiled])
+    assert len(found[0]) > 5
+    assert found[0] == found[1]
+
+
 def test_libraries_are_those_of_the_functions_platform(platform: Platform, archive: Path) -> None:
     (library,) = [name for name in names(archive) if name.startswith("pyarrow/lib.")]
     expected = "cpython-314-aarch64" if platform == ARM64 else f"cpython-3{sys.version_info.minor}-"
@@ -111,13 +149,28 @@ def test_libraries_are_those_of_the_functions_platform(platform: Platform, archi
 def test_trimmed_wheels_still_do_what_the_function_asks_of_them(tmp_path: Path) -> None:
     with zipfile.ZipFile(bundle.build(HOST, FEEDS)) as opened:
         opened.extractall(tmp_path)
-    # -S: nothing of this environment's own packages can help out.
-    command = [sys.executable, "-I", "-S", "-W", "error", "-c", PROBE, str(tmp_path)]
+    # -S: nothing of this environment's own packages can help out; -B: none writes bytecode, as in Lambda.
+    command = [sys.executable, "-I", "-S", "-B", "-W", "error", "-c", PROBE, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     pinned = bundle.REQUIREMENTS.read_text()
     for name, version in zip(("pyarrow", "boto3"), done.stdout.split(), strict=True):
         assert f"{name}=={version}\n" in pinned
+
+
+def test_python_takes_the_bytecode_of_the_zip_whatever_the_date_of_its_source(tmp_path: Path) -> None:
+    with zipfile.ZipFile(bundle.build(HOST, FEEDS)) as opened:
+        opened.extractall(tmp_path, [name for name in opened.namelist() if name.startswith("ingest/")])
+    (tmp_path / "ingest/contract.py").write_text("raise RuntimeError('compiled anew')")
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-B",
+        "-c",
+        "import sys; sys.path.insert(0, sys.argv[1]); import ingest.contract",
+    ]
+    subprocess.run([*command, str(tmp_path)], check=True)
 
 
 def test_other_feeds_make_another_zip(tmp_path: Path) -> None:

@@ -432,3 +432,61 @@ def test_a_small_file_takes_4_write_units(
     costs.units.clear()
     load(ledger, replace(file, event_time="2026-11-22T10:11:12.345Z", size_bytes=10**9), now_s=100.0)
     assert (costs.units, costs.total) == ({"head": 1, "file": 2, "index": 1}, 4)
+
+
+# --- files that come together ---
+
+TWO = (FILE, replace(FILE, key="orders/other.csv"))
+
+
+@pytest.fixture
+def own(rows: Any) -> TableLedger:
+    """One worker's ledger, which remembers what it has looked up and begun."""
+    return TableLedger(table=rows, clock=ScriptedClock(100.5))
+
+
+def test_new_files_that_come_together_take_one_look_and_three_writes_each(rows: Any, own: TableLedger) -> None:
+    with counting(rows) as counted:
+        own.leases.expect(TWO)
+        for file in TWO:
+            assert isinstance(begin_now(own, file), Claimed)
+            own.transitions.end_file(file, LEASE, closed(Status.COMPLETE))
+            own.transitions.note_reported(file, "orders", Status.COMPLETE)
+    assert counted.requests == {"BatchGetItem": 1, "UpdateItem": 6}
+    assert counted.writes.total == 8
+    assert {entry_of(own, file).status for file in TWO} == {Status.COMPLETE}
+
+
+def test_what_others_do_between_the_look_and_the_claim_counts(rows: Any, own: TableLedger) -> None:
+    own.leases.expect(TWO)
+    other = TableLedger(table=rows, clock=ScriptedClock(101.0))
+    begin_now(other, NEWER)
+    begin_now(other, TWO[1], OTHER)
+    assert begin_now(own, FILE) is None
+    assert begin_now(own, TWO[1]) == ClaimStatus(Status.LOADING, OTHER.value, OTHER.until_s, "orders")
+
+
+def test_a_notification_that_comes_twice_together_is_begun_once(own: TableLedger) -> None:
+    own.leases.expect((FILE, FILE, TWO[1]))
+    assert isinstance(begin_now(own, FILE), Claimed)
+    assert begin_now(own, FILE, OTHER) == ClaimStatus(Status.LOADING, LEASE.value, LEASE.until_s, "orders")
+
+
+@pytest.mark.parametrize("meanwhile", ["taken over", "a newer version"])
+def test_who_has_begun_a_file_ends_it_only_while_the_lease_is_held(rows: Any, own: TableLedger, meanwhile: str) -> None:
+    begin_now(own, FILE)
+    other = TableLedger(table=rows, clock=ScriptedClock(170.0))
+    if meanwhile == "taken over":
+        begin_now(other, FILE, OTHER)
+        with pytest.raises(LeaseLost):
+            own.transitions.end_file(FILE, LEASE, closed(Status.COMPLETE))
+    else:
+        begin_now(other, NEWER, OTHER)
+        own.transitions.end_file(FILE, LEASE, closed(Status.COMPLETE))
+    expected = Status.LOADING if meanwhile == "taken over" else Status.COMPLETE
+    assert entry_of(other).status == expected
+    assert entry_of(other).attempts == (2 if meanwhile == "taken over" else 1)
+
+
+def begin_now(own: TableLedger, file: FileVersion, token: LeaseToken = LEASE) -> Claimed | ClaimStatus | None:
+    return own.leases.begin(file, feed="orders", token=token, settings="f1")

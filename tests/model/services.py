@@ -125,9 +125,10 @@ class OwnBatch:
     def hide(self, receipt_handle: str, seconds: int) -> None:
         self.queue.hide(self.held[receipt_handle], seconds)
 
-    def delete(self, receipt_handle: str) -> None:
+    def delete(self, receipt_handles: Iterable[str]) -> None:
         self.scheduler.point("delete", may_fail=True)
-        self.queue.delete(self.held[receipt_handle])
+        for handle in receipt_handles:
+            self.queue.delete(self.held[handle])
         self.scheduler.point("delete", is_after=True, may_fail=True)
 
 

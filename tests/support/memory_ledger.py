@@ -1,7 +1,7 @@
 """The ledger in memory, by the same steps as the table: tests/ledger holds both to one contract."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -120,6 +120,9 @@ class MemoryLedger:
         if self.begun.get(file.url, ("", ""))[1] != WorkItem(file).sort_key:
             self._keep_begun(file)
         return self._note(file, now_s, least_ms)
+
+    def expect(self, files: Sequence[FileVersion]) -> None:
+        pass
 
     def begin(
         self, file: FileVersion, *, feed: str, token: LeaseToken, settings: str = ""

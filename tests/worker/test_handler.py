@@ -55,10 +55,10 @@ class ReceivedFrom:
             raise self._error
         self.hidden.append((receipt_handle, seconds))
 
-    def delete(self, receipt_handle: str) -> None:
+    def delete(self, receipt_handles: Iterable[str]) -> None:
         if self._error:
             raise self._error
-        self.deleted.append(receipt_handle)
+        self.deleted += receipt_handles
 
 
 def function(world: World, queue: ReceivedFrom) -> BatchHandler:
@@ -126,6 +126,24 @@ def test_a_message_that_cannot_be_hidden_comes_back_late_and_harms_no_one(error:
     assert world.entry("orders/b.csv").status == Status.COMPLETE
     reported = ["visibility timeout not extended", "message will be retried", "message will be retried late"]
     assert [line["message"] for line in lines(log)] == reported
+
+
+@pytest.mark.parametrize("error", [Unavailable("the ledger is down"), KeyError("a bug")])
+def test_files_that_cannot_be_looked_up_together_are_begun_one_by_one(
+    error: Any, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, asked = World(), []
+
+    def expect(files: list[FileVersion]) -> None:
+        asked.append([file.key for file in files])
+        raise error
+
+    monkeypatch.setattr(world.ledger, "expect", expect)
+    batch = [sqs_record("unknown", "poison"), *(sqs_record(key, event(key)) for key in (KEY, "orders/b.csv"))]
+    assert returned(function(world, ReceivedFrom()).answer({"Records": batch}, 900)) == []
+    assert asked == [[KEY, "orders/b.csv"]]
+    assert world.entry(KEY).status == world.entry("orders/b.csv").status == Status.COMPLETE
+    assert [line["message"] for line in lines(log)] == ["files not looked up together"]
 
 
 def test_messages_that_find_no_time_left_are_handed_over_untouched() -> None:

@@ -29,6 +29,7 @@ def parts() -> dict[str, str]:
         "latency": _latency,
         "planning": _planning,
         "cold start": _cold_start,
+        "small files": _small_files,
         "generating": _generating,
         "budget start": _budget_start,
         "budget": _budget,
@@ -173,6 +174,26 @@ def _cold_start() -> str:
         for start in run["starts"]
     )
     return _with_source(("code, ms", *steps), rows, run)
+
+
+def _small_files() -> str:
+    run = read("small_files")
+    rates = ("files_per_second", "files_per_cpu_second")
+    rows = (
+        [
+            f"{one['workers']}",
+            f"{one['rows']}",
+            *(f"{one[rate]['median']:,.0f}" for rate in rates),
+            _asked(one["calls"]),
+        ]
+        for one in run["loads"]
+    )
+    titles = ("workers", "rows a file", "files a second", "files per CPU-second of the workers", "requests a file")
+    return _with_source(titles, rows, run)
+
+
+def _asked(calls: dict[str, float]) -> str:
+    return ", ".join(f"{name} {count:g}" for name, count in calls.items())
 
 
 def _generating() -> str:

@@ -1,0 +1,134 @@
+"""`python -m loadtest bench small-files`: how many small files a second the function loads, and what it asks for each.
+
+Each worker is a process that answers batches of ten messages one after another, as in Lambda; the ledger, the queue
+and the event bus agree to everything at once, so that no emulator is in the way.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from ingest.contract import FEEDS_FILE, Env
+from ingest.worker import handler
+from ingest.worker.batch import BatchHandler
+from loadtest.bench import report
+from loadtest.bench.cold_start import SETTINGS, agree
+from loadtest.bench.files import BUCKET, FEEDS, write_sample
+from loadtest.bench.goals import Goal, spread
+from loadtest.bench.measuring import Document
+from loadtest.bench.processes import ROOT, Endpoint, environment
+from loadtest.harness.queue import MOST_MESSAGES, s3_notification
+from loadtest.s3_server.files import find
+from loadtest.simulator import Simulator
+from loadtest.simulator.server import Elsewhere
+from loadtest.simulator.service import Answer
+
+FILE_BYTES = 55_000  # 500 rows
+WORKERS = (1, 4)
+FILES_PER_SECOND = 128  # twice what the local stack's emulator lets through
+FIELDS = ("workers", "files", "rows", "files_per_second", "files_per_cpu_second", "calls_per_file")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser the settings of the benchmark."""
+    parser.add_argument("--files", type=int, default=1000, help="how many files at once (default 1000)")
+    parser.add_argument("--repeat", type=int, default=5, help="loads of each number of workers (default 5)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure; missing the goal is a result, not a failure."""
+    table, measured = report.ResultTable(*FIELDS, files_per_second=19, files_per_cpu_second=20, calls_per_file=60), []
+    for workers in WORKERS:
+        with tempfile.TemporaryDirectory() as folder:
+            rows = write_files(Path(folder), arguments.files, arguments.seed)
+            loads = [load(Path(folder), workers, arguments.files * rows) for _ in range(arguments.repeat)]
+        rates = {f"files_per_{name}": spread(arguments.files / one[name] for one in loads) for name in loads[0]["took"]}
+        calls = {name: round(count / arguments.files, 2) for name, count in sorted(loads[-1]["calls"].items())}
+        measured.append({"workers": workers, "files": arguments.files, "rows": rows, **rates, "calls": calls})
+        table.add(measured[-1] | {"calls_per_file": [f"{name} {count:g}" for name, count in calls.items()]})
+    most = max(one["files_per_second"]["median"] for one in measured)
+    goals = [Goal("files of 500 rows a second, on this machine", most, at_least=FILES_PER_SECOND)]
+    report.finish(arguments, goals, {"loads": measured})
+    return 0
+
+
+def write_files(folder: Path, files: int, seed: int) -> int:
+    """Write the feeds, the files, of the same rows, and the batches of messages about them; return a file's rows."""
+    shutil.copy(FEEDS, folder / FEEDS_FILE)
+    sample, messages = write_sample(folder, FILE_BYTES, seed), []
+    for number in range(files):
+        key = f"{sample.shape}/{number:05d}.csv"
+        os.link(sample.path, folder / BUCKET / key)
+        served = find(folder, f"/{BUCKET}/{key}")
+        etag, sequencer = served.etag.strip('"'), f"0066F2A1B3C4{number:06d}"
+        body = s3_notification(BUCKET, key, sequencer=sequencer, etag=etag, size=served.size)
+        messages.append({"messageId": f"m-{number}", "receiptHandle": f"r-{number}", "body": body})
+    batches = [messages[at : at + MOST_MESSAGES] for at in range(0, files, MOST_MESSAGES)]
+    (folder / "batches.json").write_text(json.dumps(batches))
+    return sample.rows
+
+
+def load(folder: Path, workers: int, rows: int) -> Document:
+    """Load all files once; return the seconds, those of the workers' CPUs, and the calls by name."""
+    calls: Counter[str] = Counter()
+
+    def answer(target: str, body: bytes) -> Answer:
+        calls[target.rpartition(".")[2]] += 1
+        return agree(target, body)
+
+    others = Elsewhere(answer, ThreadPoolExecutor(workers))
+    with others.threads, Endpoint("s3-server", str(folder)) as s3, Simulator(elsewhere=others) as tables:
+        found = environment(s3=s3.url, dynamodb=tables.url, sqs=tables.url, eventbridge=tables.url)
+        queues = {Env.QUEUE_URL: f"{tables.url}/queue", Env.DEAD_LETTER_URL: f"{tables.url}/dead"}
+        with ExitStack() as running:
+            env = {**found, **SETTINGS, **queues}
+            fleet = [running.enter_context(_started(folder, n, workers, env)) for n in range(workers)]
+            for worker in fleet:
+                worker.stderr.readline()
+            before = tables.items
+            calls.clear()
+            for worker in fleet:
+                worker.stdin.close()
+            ends = [json.loads(worker.stderr.read()) for worker in fleet]
+        if tables.items - before != rows:
+            raise RuntimeError(f"{tables.items - before:,} items were written of {rows:,}")
+    begun_s, ended_s, cpu_s = zip(*ends, strict=True)
+    took = {"second": max(ended_s) - min(begun_s), "cpu_second": sum(cpu_s)}
+    return {"took": [*took], **took, "calls": calls}
+
+
+def _started(folder: Path, number: int, workers: int, env: dict[str, str]) -> Any:
+    command = [sys.executable, "-m", "loadtest.bench.small_files", str(folder), str(number), str(workers)]
+    with (folder / f"worker-{number}.log").open("wb") as log:  # what the function prints costs it something, too
+        return subprocess.Popen(command, env=env, cwd=ROOT, stdin=-1, stdout=log, stderr=-1, text=True)  # -1: PIPE
+
+
+def work(folder: Path, number: int, workers: int) -> None:
+    """Be one worker: answer a batch, say so on stderr, and answer a share of all when standard input ends."""
+    batches, function = json.loads((folder / "batches.json").read_text()), handler.build(os.environ, folder)
+    _answer(function, batches[:1])
+    print("ready", file=sys.stderr, flush=True)
+    sys.stdin.read()
+    begun_s, cpu_s = time.monotonic(), time.process_time()
+    _answer(function, batches[number::workers])
+    print(json.dumps([begun_s, time.monotonic(), time.process_time() - cpu_s]), file=sys.stderr)
+
+
+def _answer(function: BatchHandler, batches: list[Any]) -> None:
+    for batch in batches:
+        if failed := function.answer({"Records": batch}, left_s=600)["batchItemFailures"]:
+            raise RuntimeError(f"messages come back: {failed}")
+
+
+if __name__ == "__main__":
+    work(Path(sys.argv[1]), *map(int, sys.argv[2:]))
