@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from ingest.contract import Price
+from ingest.contract import PRICE_SOURCES, REMEMBERED, Price
+from ingest.estimate.advice import import_from_s3
 from ingest.estimate.cost import provisioned_dollars
 from ingest.estimate.duration import Scenario
 from ingest.estimate.estimate import Estimate, LoadEstimate
@@ -31,6 +32,7 @@ def estimate_document(found: LoadEstimate, source: str) -> dict[str, Any]:
         "work": work(found),
         "durations": [_duration(scenario) for scenario in found.scenarios],
         "cost": _cost(found),
+        "import_from_s3": _import(found, source),
         "warnings": [asdict(warned) for warned in warnings(found)],
     }
 
@@ -88,16 +90,20 @@ def _cost(found: LoadEstimate) -> dict[str, Any]:
     return {
         "region": Price.REGION,
         "as_of": Price.AS_OF,
-        "on_demand_dollars": round(total_dollars(found), 4),
+        "on_demand_dollars": round(found.dollars, 4),
         "provisioned_dollars": round(provisioned(found), 4),
         "storage_dollars_per_month": round(stored_dollars(found), 4),
         "charges": lines,
     }
 
 
-def total_dollars(found: LoadEstimate) -> float:
-    """Return what the load costs on demand."""
-    return sum(charge.dollars for charge in found.charges)
+def _import(found: LoadEstimate, source: str) -> dict[str, Any] | None:
+    """Return what DynamoDB's Import from S3 would do instead; null where it cannot, or is not cheaper."""
+    advised = import_from_s3(found, source)
+    if advised is None:
+        return None
+    dollars = {"load_dollars": round(advised.load_dollars, 4), "import_dollars": round(advised.import_dollars, 4)}
+    return asdict(advised) | dollars | {"gb": round(advised.gb, 6), "price": PRICE_SOURCES["IMPORT_GB"]}
 
 
 def provisioned(found: LoadEstimate) -> float:
@@ -124,6 +130,7 @@ def count_of(found: LoadEstimate, of: str) -> Estimate:
 
 
 SHOWN_CHARGES = 4
+LEAST_SAVED = 0.01  # dollars: a table is not made by hand for less
 LIMITS = {
     "capacity": "write capacity",
     "hot_key": "one partition key",
@@ -144,6 +151,7 @@ def estimate_lines(found: LoadEstimate, source: str) -> Iterator[str]:
     yield from _times(found)
     yield ""
     yield from _costs(found)
+    yield from _import_lines(found, source)
     for warned in warnings(found):
         yield f"! {warned.message}"
 
@@ -192,7 +200,7 @@ def _times(found: LoadEstimate) -> Iterator[str]:
 
 
 def _costs(found: LoadEstimate) -> Iterator[str]:
-    total = _dollars(total_dollars(found))
+    total = _dollars(found.dollars)
     yield f"  cost: about {total} on demand ({Price.REGION}, prices of {Price.AS_OF})"
     for charge in sorted(found.charges, key=lambda charge: -charge.dollars)[:SHOWN_CHARGES]:
         yield f"    {_dollars(charge.dollars):>12}  {_quantity(charge.quantity)} {charge.what}"
@@ -200,6 +208,16 @@ def _costs(found: LoadEstimate) -> Iterator[str]:
         f"    With {found.scenarios[-1].capacity.most:,} write units a second provisioned, in whole hours: "
         f"{_dollars(provisioned(found))}. Storage: {_dollars(stored_dollars(found))} a month."
     )
+
+
+def _import_lines(found: LoadEstimate, source: str) -> Iterator[str]:
+    advised = import_from_s3(found, source)
+    if advised is None or advised.load_dollars - advised.import_dollars < LEAST_SAVED:
+        return
+    bill = f"{_dollars(advised.import_dollars)} instead of {_dollars(advised.load_dollars)}"
+    yield f"  DynamoDB's Import from S3 would cost {bill}: {advised.gb:,.2g} GB at ${Price.IMPORT_GB} ({REMEMBERED})."
+    yield f"    {' '.join(advised.limits)}"
+    yield f"    {advised.command}"
 
 
 def _quantity(quantity: float) -> str:

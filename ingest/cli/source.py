@@ -4,6 +4,7 @@ import secrets
 import sys
 import tempfile
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.aws.local_files import PORTION_BYTES, Source, file_portions, file_size, local_file_id
 from ingest.cli.options import STDIN, file_name
-from ingest.dynamodb.item_writer import ItemWriter
+from ingest.dynamodb.item_writer import Heartbeat, ItemWriter, Taken, WriteResult, not_noted
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault
 from ingest.feeds.feed import Feed
 from ingest.feeds.tables import TableLimits
 from ingest.file import FileVersion
+from ingest.items.items import Items
 from ingest.items.mapping import Mapping
 
 
@@ -88,6 +91,21 @@ def asked_check(feed: Feed, table: str | None, *, aws: bool) -> CheckTable:
 
 def _warn(sentence: str) -> None:
     print(f"ingest: {sentence}", file=sys.stderr)
+
+
+class OperationTally:
+    """An `ItemWriter` that writes nothing and counts what would be done."""
+
+    stats = NOTHING_WRITTEN
+
+    def __init__(self, feed: Feed) -> None:
+        self.counts = Counter[str]()
+        self._feed = feed
+
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
+        """Count the items by operation."""
+        self.counts.update(items.operation_of_each(self._feed.write))
+        return WriteResult()
 
 
 class StandardInput:

@@ -15,6 +15,7 @@ from ingest.estimate.duration import Fleet
 from ingest.feeds.feed import Feed
 from ingest.items.columns import AnyArray
 from ingest.items.items import Items
+from ingest.items.mapping import Described
 from ingest.items.validate import item_sizes
 
 MIN_SHARE = 1000  # a key with fewer than 1 in 1,000 of a block's writes is not tracked
@@ -170,6 +171,26 @@ def _quantile(sizes: Counter[int], share: float) -> int:
         if left <= 0:
             return size
     return max(sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """What DescribeTable says of a table that is there."""
+
+    replicas: tuple[str, ...] = ()  # regions
+    indexes: tuple[str, ...] = ()
+    has_stream: bool = False
+    warm_units: int | None = None  # write units a second that it takes at once
+
+    @staticmethod
+    def of(described: Described) -> "TableFacts":
+        """Return them of a description."""
+        return TableFacts(
+            tuple(replica["RegionName"] for replica in described.get("Replicas", [])),
+            tuple(index["IndexName"] for index in described.get("GlobalSecondaryIndexes", [])),
+            bool(described.get("StreamSpecification", {}).get("StreamEnabled")),
+            described.get("WarmThroughput", {}).get("WriteUnitsPerSecond"),
+        )
 
 
 @dataclass(frozen=True, slots=True)

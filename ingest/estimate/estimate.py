@@ -6,7 +6,7 @@ from functools import cached_property
 from math import sqrt
 
 from ingest.aws.local_files import Source
-from ingest.estimate.cost import Charge, ItemSizes, Workload, WriteTarget, charges, summary
+from ingest.estimate.cost import Charge, ItemSizes, TableFacts, Workload, WriteTarget, charges, summary
 from ingest.estimate.duration import (
     EXPANDED_BYTES_S,
     Capacity,
@@ -100,6 +100,7 @@ class LoadEstimate:
     fleet: Fleet
     limits: TableLimits | None = None  # the table's write budget
     begin_s: float = 0.0  # when the load is begun (epoch)
+    table: TableFacts | None = None  # of one that was looked at
 
     @property
     def files(self) -> int:
@@ -250,6 +251,11 @@ class LoadEstimate:
             splits=self.segments > self.files,
         )
         return charges(load, self.fleet)
+
+    @property
+    def dollars(self) -> float:
+        """What it costs on demand."""
+        return sum(charge.dollars for charge in self.charges)
 
     def _reject_parts(self) -> int:
         """Return how many rejects parts are written: one for each cell of a file that has rejects."""

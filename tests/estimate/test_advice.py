@@ -1,0 +1,137 @@
+"""What would cost less: the bills are those of the price table, made here by hand, and the command is one of AWS's."""
+
+import json
+import shlex
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.validate import ParamValidator
+from msgspec import structs
+
+from ingest.aws.local_files import Source
+from ingest.contract import PRICE_SOURCES, REMEMBERED_PRICES, Price
+from ingest.estimate.advice import ImportFromS3, import_from_s3
+from ingest.estimate.cost import TableFacts
+from ingest.estimate.duration import Fleet, capacities
+from ingest.estimate.estimate import LoadEstimate
+from ingest.estimate.sample import SampleReader
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Column, Feed, Index, Operation, Ttl
+from tests.support.clients import session
+
+FEED = Feed("orders/", "Orders", "customer", "id", columns={"quantity": "N"})
+ROWS = 2000
+
+
+def estimate(feed: Feed, text: str = "") -> LoadEstimate:
+    """Return the estimate of a file that is read as a whole."""
+    data = (text or "".join(["customer,id,quantity\n", *(f"C1,O{n},{n}\n" for n in range(ROWS))])).encode()
+    reader = SampleReader(feed, now_s=0.0)
+    reading = reader.read(Source("a.csv", lambda start, end: iter([data[start:end]]), len(data)), None)
+    return LoadEstimate("orders", feed, reader, (reading,), (), capacities(None, is_new=False), Fleet())
+
+
+def advised(feed: Feed, source: str = "a.csv") -> ImportFromS3:
+    found = import_from_s3(estimate(feed), source)
+    assert found
+    return found
+
+
+def parameters(command: str) -> dict[str, Any]:
+    """Return what a command of AWS's command line asks of the API."""
+    _, _, name, *arguments = shlex.split(command)
+    assert name == "import-table"
+    options = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    names = {"--s3-bucket-source": "S3BucketSource", "--input-format": "InputFormat"}
+    names |= {"--input-format-options": "InputFormatOptions", "--input-compression-type": "InputCompressionType"}
+    names |= {"--table-creation-parameters": "TableCreationParameters"}
+    return {names[key]: json.loads(text) if text[0] == "{" else text for key, text in options.items()}
+
+
+def test_each_price_names_its_source_and_date() -> None:
+    prices = {name for name, value in vars(Price).items() if isinstance(value, float)}
+    assert set(PRICE_SOURCES) == prices
+    for name, source in PRICE_SOURCES.items():
+        assert ("from memory" in source) == (name in REMEMBERED_PRICES)
+        assert "aws.amazon.com/" in source
+        assert "2026-11-" in source
+
+
+def test_an_import_is_billed_by_the_size_of_the_text_and_a_load_by_its_rows() -> None:
+    found = advised(FEED)
+    text = sum(len(f"C1,O{n},{n}\n") for n in range(ROWS))
+    assert found.import_dollars == pytest.approx(text / 1e9 * 0.15)
+    assert found.load_dollars > ROWS * 0.625 / 1e6  # and a little for functions and requests
+    assert found.load_dollars < ROWS * 0.625 / 1e6 + 0.0001
+
+
+def test_what_an_import_leaves_out_is_said() -> None:
+    feed = structs.replace(
+        FEED,
+        columns={"quantity": "N", "at": Column(name="bought")},
+        attributes={"kind": "order"},
+        ttl=Ttl(after="30d"),
+    )
+    found = import_from_s3(replace(estimate(FEED), feed=feed), "a.csv")
+    assert found
+    said = " ".join(found.limits)
+    for part in ("`existing = true`", "strings: quantity (N)", "with one key", ": kind, ttl.", "in the file: at."):
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"existing": True},
+        {"write": "insert"},
+        {"newest": "quantity"},
+        {"skip_unchanged": True},
+        {"operation": Operation("op", put=("I",))},
+        {"partition_key": "C#{customer}"},
+        {"columns": {"customer": Column(name="pk")}},
+        {"csv": Csv(escape="\\")},
+        {"csv": Csv(delimiter="~")},
+        {"csv": Csv(encoding="cp1252")},
+        {"csv": Csv(header="none")},
+        {"indexes": {"by": Index("kind")}, "attributes": {"kind": "order"}},
+    ],
+    ids=str,
+)
+def test_an_import_is_not_advised_where_it_cannot_do_what_the_feed_says(fields: dict[str, Any]) -> None:
+    found = estimate(FEED)
+    assert import_from_s3(found, "a.csv")
+    assert import_from_s3(replace(found, feed=structs.replace(FEED, **fields)), "a.csv") is None
+
+
+def test_an_import_is_not_advised_for_a_table_that_is_there_nor_where_it_costs_more() -> None:
+    found = estimate(FEED)
+    assert import_from_s3(replace(found, table=TableFacts()), "a.csv") is None
+    few_large = f"customer,id,note\nC1,O1,{'x' * 900_000}\n"  # a reject, for which nothing is written
+    assert import_from_s3(estimate(FEED, few_large.replace("note", "quantity")), "a.csv") is None
+
+
+def test_the_command_is_one_that_awss_own_library_takes() -> None:
+    feed = structs.replace(FEED, indexes={"by_quantity": Index("quantity", "id")}, csv=Csv(delimiter=";", names=()))
+    found = import_from_s3(replace(estimate(FEED), feed=feed), "s3://landing/orders/2026/*.csv")
+    assert found
+    asked = parameters(found.command)
+    assert asked["S3BucketSource"] == {"S3Bucket": "landing", "S3KeyPrefix": "orders/2026/"}
+    assert asked["InputFormatOptions"] == {"Csv": {"Delimiter": ";"}}
+    made = asked["TableCreationParameters"]
+    assert made["KeySchema"] == [
+        {"AttributeName": "customer", "KeyType": "HASH"},
+        {"AttributeName": "id", "KeyType": "RANGE"},
+    ]
+    assert {"AttributeName": "quantity", "AttributeType": "N"} in made["AttributeDefinitions"]
+    shape = session().client("dynamodb").meta.service_model.operation_model("ImportTable").input_shape
+    assert not ParamValidator().validate(asked, shape).has_errors()
+
+
+def test_files_without_a_header_are_imported_with_the_feeds_names() -> None:
+    feed = structs.replace(FEED, csv=Csv(header=("customer", "id", "quantity")))
+    found = import_from_s3(estimate(feed, "".join(f"C1,O{n},{n}\n" for n in range(100))), "s3://landing/a.csv")
+    assert found
+    asked = parameters(found.command)
+    assert asked["InputFormatOptions"] == {"Csv": {"HeaderList": ["customer", "id", "quantity"]}}
+    assert asked["S3BucketSource"]["S3KeyPrefix"] == "a.csv"
