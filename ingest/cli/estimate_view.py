@@ -5,14 +5,15 @@ from dataclasses import asdict
 from typing import Any
 
 from ingest.contract import PRICE_SOURCES, REMEMBERED, Price
-from ingest.estimate.advice import import_from_s3
+from ingest.estimate.advice import Bill, TableSample, import_from_s3, may_skip
 from ingest.estimate.cost import provisioned_dollars
 from ingest.estimate.duration import Scenario
-from ingest.estimate.estimate import Estimate, LoadEstimate
+from ingest.estimate.estimate import Estimate, LoadEstimate, share
 from ingest.estimate.warnings import warnings
+from ingest.feeds.feed import Feed
 
 
-def estimate_document(found: LoadEstimate, source: str) -> dict[str, Any]:
+def estimate_document(found: LoadEstimate, source: str, sampled: TableSample | None = None) -> dict[str, Any]:
     """Return the JSON document. Estimates have `low` and `high`, which are null where they are not known."""
     return {
         "file": source,
@@ -33,6 +34,7 @@ def estimate_document(found: LoadEstimate, source: str) -> dict[str, Any]:
         "durations": [_duration(scenario) for scenario in found.scenarios],
         "cost": _cost(found),
         "import_from_s3": _import(found, source),
+        "against_table": _against(found, sampled) if sampled and sampled.rows else None,
         "warnings": [asdict(warned) for warned in warnings(found)],
     }
 
@@ -59,7 +61,7 @@ def _targets(found: LoadEstimate) -> list[dict[str, Any]]:
     return [
         {
             "index": target.index,
-            "write_units": round(target.units * found.scale),
+            "write_units": round(found.units_of_target(target)),
             "hottest_key_share": round(hottest[1], 4) if (hottest := target.hot_keys.hottest()) else None,
         }
         for target in found.targets
@@ -106,11 +108,38 @@ def _import(found: LoadEstimate, source: str) -> dict[str, Any] | None:
     return asdict(advised) | dollars | {"gb": round(advised.gb, 6), "price": PRICE_SOURCES["IMPORT_GB"]}
 
 
+def _against(found: LoadEstimate, sampled: TableSample) -> dict[str, Any]:
+    """Return what the table holds for the rows that were compared, and both bills for all."""
+    shares = {name: getattr(sampled, name) for name in ("unchanged", "changed", "new")}
+    return {
+        "rows_compared": sampled.rows,
+        "read_units_of_sample": sampled.read_units,
+        **{name: _share(count, sampled.rows) for name, count in shares.items()},
+        "write_all": _bill(bill_of(found, sampled, skips=False)),
+        "skip_unchanged": _bill(bill_of(found, sampled, skips=True)),
+        "may_skip": may_skip(found.feed),
+    }
+
+
+def bill_of(found: LoadEstimate, sampled: TableSample, *, skips: bool) -> Bill:
+    """Return the bill of all rows, as that of those that were compared."""
+    return sampled.bill(skips=skips).times(count_of(found, "written").value / sampled.rows)
+
+
+def _share(count: int, rows: int) -> dict[str, float]:
+    return {name: round(end, 4) for name, end in zip(("share", "low", "high"), share(count, rows), strict=True)}
+
+
+def _bill(bill: Bill) -> dict[str, Any]:
+    units = {"read_units": round(bill.read_units), "write_units": round(bill.write_units)}
+    return {**units, "dollars": round(bill.dollars, 9)}
+
+
 def provisioned(found: LoadEstimate) -> float:
     """Return what the write units of table and indexes cost if provisioned at the last capacity."""
     last = found.scenarios[-1]
     return sum(
-        provisioned_dollars(target.units * found.scale, last.capacity.most, last.duration.seconds)
+        provisioned_dollars(found.units_of_target(target), last.capacity.most, last.duration.seconds)
         for target in found.targets
     )
 
@@ -140,7 +169,7 @@ LIMITS = {
 }
 
 
-def estimate_lines(found: LoadEstimate, source: str) -> Iterator[str]:
+def estimate_lines(found: LoadEstimate, source: str, sampled: TableSample | None = None) -> Iterator[str]:
     """Yield the page, line by line."""
     files = "" if found.files == 1 else f"{found.files:,} files, "
     yield f"{source}: {files}{found.size_bytes:,} bytes, feed {found.feed_name}, table {found.feed.table}"
@@ -151,6 +180,7 @@ def estimate_lines(found: LoadEstimate, source: str) -> Iterator[str]:
     yield from _times(found)
     yield ""
     yield from _costs(found)
+    yield from _against_lines(found, sampled) if sampled and sampled.rows else ()
     yield from _import_lines(found, source)
     for warned in warnings(found):
         yield f"! {warned.message}"
@@ -161,8 +191,8 @@ def _how_read(found: LoadEstimate) -> str:
     if found.is_exact:
         return f"The whole source was read: {read['rows_read']:,} rows."
     why = next((reading.why for reading in found.readings if reading.why), "not all files were read")
-    share = read["bytes_read"] / found.text_bytes if found.text_bytes else 1.0
-    where = f"{share * 100:.1f} % of the text in {read['windows']} window(s)"
+    part = read["bytes_read"] / found.text_bytes if found.text_bytes else 1.0
+    where = f"{part * 100:.1f} % of the text in {read['windows']} window(s)"
     return f"Sampled {where}: {why}. In parentheses: 95 % confidence intervals."
 
 
@@ -186,7 +216,7 @@ def _rate(found: LoadEstimate) -> str:
 
 def _units(found: LoadEstimate) -> str:
     names = ["the table" if target.index is None else f"index {target.index}" for target in found.targets]
-    counts = [f"{round(target.units * found.scale):,}" for target in found.targets]
+    counts = [f"{round(found.units_of_target(target)):,}" for target in found.targets]
     return " + ".join(f"{count} {name}" for count, name in zip(counts, names, strict=True))
 
 
@@ -208,6 +238,33 @@ def _costs(found: LoadEstimate) -> Iterator[str]:
         f"    With {found.scenarios[-1].capacity.most:,} write units a second provisioned, in whole hours: "
         f"{_dollars(provisioned(found))}. Storage: {_dollars(stored_dollars(found))} a month."
     )
+
+
+def _against_lines(found: LoadEstimate, sampled: TableSample) -> Iterator[str]:
+    shares = [f"{_percent(getattr(sampled, name), sampled.rows)} {name}" for name in ("unchanged", "changed", "new")]
+    yield f"  {sampled.rows:,} rows compared with the table: {', '.join(shares)}"
+    every, differing = bill_of(found, sampled, skips=False), bill_of(found, sampled, skips=True)
+    yield f"    writing all rows:  {_units_text(every)}: {_dollars(every.dollars)}"
+    what_to_do = _skip_text(found.feed, every, differing)
+    yield f"    skip_unchanged:    {_units_text(differing)}: {_dollars(differing.dollars)}. {what_to_do}"
+
+
+def _skip_text(feed: Feed, every: Bill, differing: Bill) -> str:
+    if feed.skip_unchanged:
+        return "The feed does so."
+    if not may_skip(feed):
+        return "The feed cannot: docs/feeds.md says with what it cannot be combined."
+    return "Set it in the feed." if differing.dollars < every.dollars else "It does not pay."
+
+
+def _percent(count: int, rows: int) -> str:
+    found, low, high = share(count, rows)
+    return f"{found * 100:.1f} % ({low * 100:.1f} to {high * 100:.1f})"
+
+
+def _units_text(bill: Bill) -> str:
+    read = f"{bill.read_units:,.0f} read and " if bill.read_units else ""
+    return f"{read}{bill.write_units:,.0f} write units"
 
 
 def _import_lines(found: LoadEstimate, source: str) -> Iterator[str]:
@@ -247,7 +304,7 @@ def _dollars(dollars: float) -> str:
     """
     if dollars < 1e-5:
         return "< $0.00001" if dollars else "$0"
-    return f"${dollars:,.2f}" if dollars >= 0.01 else f"${dollars:.2g}" if dollars >= 1e-4 else f"${dollars:.5f}"
+    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.2g}" if dollars >= 1e-4 else f"${dollars:.5f}"
 
 
 def time_text(seconds: float) -> str:

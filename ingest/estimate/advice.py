@@ -1,15 +1,32 @@
-"""What would cost less than loading as planned: DynamoDB's own Import from S3. Nothing of it is done by itself."""
+"""What would cost less than loading as planned: DynamoDB's own Import from S3, or reading before writing.
+
+Nothing of it is done by itself.
+"""
 
 import json
-from collections.abc import Iterator
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from math import ceil
 from shlex import quote
 from typing import Any
 
-from ingest.contract import Price
+from msgspec import structs
+
+from ingest.contract import Price, WriteOperation
+from ingest.dynamodb.encode import item_json
+from ingest.dynamodb.unchanged.comparison import ComparisonRules
+from ingest.dynamodb.write_stats import WRITE_UNIT_BYTES
+from ingest.errors import SettingsFault
+from ingest.estimate.cost import READ_UNIT_BYTES, WriteCostEstimator
 from ingest.estimate.estimate import LoadEstimate
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
+from ingest.feeds.write_rules import check_writing
+from ingest.items.items import Items
+from ingest.items.numbers import number_size
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataImport.Format.html
 IMPORTED_DELIMITERS = ",;:|\t "
@@ -17,6 +34,8 @@ IMPORTED_CODECS = {"": "NONE", "gzip": "GZIP", "zstd": "ZSTD"}
 _UTF8 = ("utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii")
 MOST_NAMES = 255  # of columns, in place of a header
 SHOWN_COLUMNS = 3
+NESTED_BYTES = 3  # of a list or map, beside one for each member
+Item = dict[str, Any]  # DynamoDB JSON
 BUCKET = "BUCKET"  # where the file is not in S3 yet
 
 
@@ -135,3 +154,125 @@ def _schema(*names: str | None) -> list[dict[str, str]]:
 def _json(document: Any) -> str:
     """Return a document as an argument of a command."""
     return quote(json.dumps(document))
+
+
+def may_skip(feed: Feed) -> bool:
+    """Return whether a feed may have `skip_unchanged`, with what else it says."""
+    try:
+        check_writing(structs.replace(feed, skip_unchanged=True), "")
+    except SettingsFault:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What some rows take: read units and write units, those of indexes included."""
+
+    read_units: float
+    write_units: float
+
+    @property
+    def dollars(self) -> float:
+        """The amount, on demand."""
+        return self.read_units * Price.READ_UNIT + self.write_units * Price.WRITE_UNIT
+
+    def times(self, factor: float) -> "Bill":
+        """Return the bill of as many rows as that."""
+        return Bill(self.read_units * factor, self.write_units * factor)
+
+
+class TableSample:
+    """What a table holds for some rows of the files, and what these take: each costs the larger of before and after.
+
+    `sent` are their write units by what is sent alone, of the table (None) and each index; `all` where each is written;
+    `differing` where only those are that differ. An index is written where anything of an item changes.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self.new = self.changed = self.unchanged = 0
+        self.read_units = 0
+        self.sent, self.all, self.differing = Counter[str | None](), Counter[str | None](), Counter[str | None]()
+        self._feed = feed
+        self._targets = [target for target in WriteCostEstimator(feed).targets if target.index is not None]
+        self._hidden = ComparisonRules.of(feed).ignored
+
+    @property
+    def rows(self) -> int:
+        """How many rows were compared."""
+        return self.new + self.changed + self.unchanged
+
+    @property
+    def growth(self) -> dict[str | None, float]:
+        """What the writes of the table and each index take, as a multiple of what is sent alone."""
+        taken = self.differing if self._feed.skip_unchanged else self.all
+        return {index: taken[index] / units for index, units in self.sent.items() if units}
+
+    def bill(self, *, skips: bool) -> Bill:
+        """Return what writing all of the rows takes, or reading them and writing those that differ."""
+        return Bill(self.read_units, self.differing.total()) if skips else Bill(0, self.all.total())
+
+    def add(self, items: Items, stored: Sequence[Item | None], same: Collection[int]) -> None:
+        """Count some items, given what the table holds for each, and which of them are the same there."""
+        operations = items.operation_of_each(self._feed.write)
+        removing = [attribute.name for attribute in items.attributes if attribute.remove_null]
+        for row, (text, before) in enumerate(zip(item_json(items).to_pylist(), stored, strict=True)):
+            sent: Item = json.loads(str(text))
+            after = _after(operations[row], sent, before or {}, removing)
+            self._count(before, is_same=row in same)
+            self._add(sent if operations[row] != WriteOperation.DELETE else {}, before or {}, after, row in same)
+
+    def _count(self, before: Item | None, *, is_same: bool) -> None:
+        self.read_units += max(1, ceil(item_bytes(before or {}) / READ_UNIT_BYTES))
+        self.unchanged += is_same
+        self.new += before is None and not is_same
+        self.changed += before is not None and not is_same
+
+    def _add(self, sent: Item, before: Item, after: Item, is_same: bool) -> None:
+        units = max(_units(before), _units(after), 1)
+        self.sent[None] += max(1, _units(sent))
+        self.all[None] += units
+        self.differing[None] += 0 if is_same else units
+        is_rewritten = not is_same or bool(self._hidden & {*sent})  # where it came from is written anew
+        for target in self._targets:
+            inside = [item if {*target.keys} <= {*item} else {} for item in (before, after, sent)]
+            moved = all(inside[:2]) and any(before[key] != after[key] for key in target.keys)
+            units = sum(map(_units, inside[:2])) if moved else max(map(_units, inside[:2]))
+            self.sent[target.index] += _units(inside[2])
+            self.all[target.index] += units if is_rewritten else 0
+            self.differing[target.index] += 0 if is_same else units
+
+
+def _after(operation: str, sent: Item, before: Item, removing: Collection[str]) -> Item:
+    """Return what the table holds for an item when it is written; nothing where that deletes it."""
+    if operation == WriteOperation.DELETE:
+        return {}
+    if operation == WriteOperation.UPDATE:
+        return {name: value for name, value in before.items() if name not in removing} | sent
+    return before if operation == "insert" and before else sent
+
+
+def _units(item: Item) -> int:
+    return ceil(item_bytes(item) / WRITE_UNIT_BYTES)
+
+
+def item_bytes(item: Item) -> int:
+    """Return the bytes that DynamoDB counts for an item, given as its JSON.
+
+    >>> item_bytes({"id": {"S": "Köln"}, "n": {"N": "-12.5"}, "l": {"L": [{"BOOL": True}]}})
+    18
+    """
+    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
+
+
+def _value_bytes(value: dict[str, Any]) -> int:
+    ((kind, inner),) = value.items()
+    if kind == "M":
+        return NESTED_BYTES + item_bytes(inner) + len(inner)
+    if kind == "L":
+        return NESTED_BYTES + sum(1 + _value_bytes(member) for member in inner)
+    if kind in ("SS", "NS", "BS"):
+        return sum(_value_bytes({kind[0]: member}) for member in inner)
+    if kind == "N":
+        return number_size(Decimal(inner))
+    return len(b64decode(inner)) if kind == "B" else len(inner.encode()) if kind == "S" else 1

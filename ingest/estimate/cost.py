@@ -1,6 +1,7 @@
 """What loading costs: the sizes of the items, the write units of the table and of each of its indexes, the charges."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
@@ -21,6 +22,7 @@ from ingest.items.validate import item_sizes
 MIN_SHARE = 1000  # a key with fewer than 1 in 1,000 of a block's writes is not tracked
 MAX_KEYS = 100_000  # are tracked; beyond that, the least frequent nine in ten are dropped
 
+READ_UNIT_BYTES = 4096  # of an item, for each unit of a consistent read; one unit where there is none
 GET_BYTES = 8 * 1024 * 1024  # of a ranged read, as in `ingest.aws.s3`
 LEDGER_UNITS_PER_FILE = 4  # docs/evidence.md
 LEDGER_UNITS_PER_SEGMENT = 6
@@ -106,7 +108,8 @@ class WriteCostEstimator:
 
     stats = NOTHING_WRITTEN
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, on_items: Callable[[Items], None] = lambda items: None) -> None:
+        self._on_items = on_items
         self.items = 0
         self.sizes: Counter[int] = Counter()
         table = WriteTarget(None, tuple(key.name for key in feed.key_attributes()))
@@ -127,6 +130,7 @@ class WriteCostEstimator:
             counts: list[Any] = found.field("counts").to_pylist()
             self.sizes.update(dict(zip(values, counts, strict=True)))
             self.items += len(items)
+            self._on_items(items)
             units = units_of(sizes)
             for target in self.targets:
                 target.add(items, units)
@@ -204,6 +208,7 @@ class Workload:
     seconds: float
     table_units: float
     index_units: float
+    read_units: float = 0.0  # of items, before those that differ are written
     reject_parts: int = 0  # cells of files with rejects in them
     splits: bool = False  # then all bytes are read twice: the first time to find where segments begin
 
@@ -233,6 +238,7 @@ def charges(load: Workload, fleet: Fleet) -> list[Charge]:
     return [
         Charge("write units of the table", load.table_units, Price.WRITE_UNIT),
         Charge("write units of indexes", load.index_units, Price.WRITE_UNIT),
+        Charge("read units of the table", load.read_units, Price.READ_UNIT),
         Charge("write units of the ledger", ledger, Price.WRITE_UNIT),
         Charge("Lambda GB-seconds", busy_s * fleet.memory_mb / 1024, Price.LAMBDA_GB_SECOND),
         Charge("Lambda requests", invocations, Price.LAMBDA_REQUEST),

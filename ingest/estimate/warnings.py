@@ -131,7 +131,7 @@ def _name(target: WriteTarget) -> str:
 
 def _new_table(found: LoadEstimate) -> Iterator[LoadWarning]:
     first = found.scenarios[0]
-    units = max(target.units for target in found.targets) * found.scale
+    units = max(map(found.units_of_target, found.targets))
     if first.capacity.is_new and units / NEW_TABLE > 600:
         yield LoadWarning(
             "new_table",

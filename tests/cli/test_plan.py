@@ -378,7 +378,9 @@ def test_the_page_names_import_from_s3_where_it_saves_a_cent(capsys: pytest.Capt
     Path("a.csv").write_bytes(orders(40_000))
     text = Ran(capsys, "plan", "a.csv", "--feed", "orders").out
     (line,) = [line for line in text.splitlines() if "Import from S3" in line]
-    assert re.search(r"would cost \$0\.00\d+ instead of \$0\.0[23]: 0\.00\d+ GB at \$0\.15 \(from memory, 2026-", line)
+    assert re.search(
+        r"would cost \$0\.00\d+ instead of \$0\.0[23]\d*: 0\.00\d+ GB at \$0\.15 \(from memory, 2026-", line
+    )
     assert "aws dynamodb import-table --s3-bucket-source" in text
     found = plan(capsys, "a.csv", "--feed", "orders")["import_from_s3"]
     assert found["import_dollars"] < found["load_dollars"] / 3

@@ -3,22 +3,28 @@
 import json
 import shlex
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
 from botocore.validate import ParamValidator
+from hypothesis import given
 from msgspec import structs
 
 from ingest.aws.local_files import Source
 from ingest.contract import PRICE_SOURCES, REMEMBERED_PRICES, Price
-from ingest.estimate.advice import ImportFromS3, import_from_s3
+from ingest.dynamodb.encode import item_json
+from ingest.estimate.advice import ImportFromS3, TableSample, import_from_s3, item_bytes
 from ingest.estimate.cost import TableFacts
 from ingest.estimate.duration import Fleet, capacities
 from ingest.estimate.estimate import LoadEstimate
-from ingest.estimate.sample import SampleReader
+from ingest.estimate.sample import ItemSample, SampleReader
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Column, Feed, Index, Operation, Ttl
+from ingest.feeds.feed import Column, Feed, Index, KeyAttribute, Operation, Ttl
+from ingest.items.items import Items
+from ingest.items.validate import item_sizes
 from tests.support.clients import session
+from tests.support.tables import any_items, attribute, items_of
 
 FEED = Feed("orders/", "Orders", "customer", "id", columns={"quantity": "N"})
 ROWS = 2000
@@ -135,3 +141,48 @@ def test_files_without_a_header_are_imported_with_the_feeds_names() -> None:
     asked = parameters(found.command)
     assert asked["InputFormatOptions"] == {"Csv": {"HeaderList": ["customer", "id", "quantity"]}}
     assert asked["S3BucketSource"]["S3KeyPrefix"] == "a.csv"
+
+
+# --- what a table holds
+
+
+@given(any_items())
+def test_an_item_as_json_counts_as_many_bytes_as_its_columns_do(items: Items) -> None:
+    texts = [json.loads(text) for text in item_json(items).to_pylist()]
+    assert [item_bytes(item) for item in texts] == item_sizes(items.attributes).to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("feed", "before", "sent", "all_units", "differing"),
+    [
+        (FEED, None, {"note": "x"}, 1, 1),
+        (FEED, {"note": "x" * 3000}, {"note": "x"}, 3, 3),  # the larger of before and after
+        (structs.replace(FEED, write="update"), {"note": "x" * 1000, "more": "x" * 1000}, {"note": "y"}, 2, 2),
+        (structs.replace(FEED, write="delete"), {"note": "x" * 3000}, {"note": None}, 3, 3),
+        (structs.replace(FEED, write="delete"), None, {"note": None}, 1, 0),  # it is absent already
+        (structs.replace(FEED, write="insert"), {"note": "x" * 3000}, {"note": "x"}, 3, 3),  # refused, and charged
+    ],
+    ids=["put", "put over more", "update", "delete", "delete nothing", "insert over"],
+)
+def test_each_way_of_writing_costs_the_larger_of_before_and_after(
+    feed: Feed, before: dict[str, str] | None, sent: dict[str, str | None], all_units: int, differing: int
+) -> None:
+    key = {"customer": "C", "id": "O"}
+    columns = [attribute(name, "S", [value]) for name, value in (key | sent).items()]
+    held = {name: {"S": value} for name, value in (key | before).items()} if before else None
+    found = TableSample(feed)
+    found.add(items_of(*columns, keys=feed.key_attributes()), [held], {0} if not differing else ())
+    assert (found.all.total(), found.differing.total(), found.read_units) == (all_units, differing, 1)
+    assert found.bill(skips=False).dollars == pytest.approx(all_units * 0.625 / 1e6)
+    assert found.bill(skips=True).dollars == pytest.approx(0.125 / 1e6 + differing * 0.625 / 1e6)
+
+
+def test_some_items_of_all_are_kept_wherever_they_stand() -> None:
+    kept = ItemSample(100, Random(1).random)
+    for block in range(50):
+        names = [f"{block * 200 + n:05}" for n in range(200)]
+        kept.add(items_of(attribute("id", "S", names), keys=(KeyAttribute("id", "S", "id"),)))
+    found = [int(key) for items in kept.blocks() for key in items.attribute("id").values.to_pylist()]
+    assert len(found) == len(set(found)) == 100
+    assert 4000 < sum(found) / 100 < 6000
+    assert len({number % 20 for number in found}) > 15  # whatever comes again and again in a file
