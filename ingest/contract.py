@@ -360,9 +360,9 @@ _PRICED_ON = {
     "cloudwatch/pricing": ("LOG_GB", "METRIC_MONTH"),
 }
 REMEMBERED_PRICES = ("IMPORT_GB", "WARM_WRITE_UNIT", "STREAM_READ", "REPLICATED_GB")
-REMEMBERED = "from memory, 2026-11-29: compare aws.amazon.com/dynamodb/pricing"
+REMEMBERED = "from memory, 2026-11-29"
 PRICE_SOURCES = {name: f"aws.amazon.com/{page}, {Price.AS_OF}" for page, names in _PRICED_ON.items() for name in names}
-PRICE_SOURCES |= dict.fromkeys(REMEMBERED_PRICES, REMEMBERED)
+PRICE_SOURCES |= dict.fromkeys(REMEMBERED_PRICES, f"{REMEMBERED}: compare aws.amazon.com/dynamodb/pricing")
 
 
 def table_output(table: str) -> str:

@@ -146,7 +146,7 @@ def _read(reader: SampleReader, sources: list[Source], budget: int | None) -> tu
 def _facts(feed: Feed, table: str) -> TableFacts:
     """Return what a table has that adds to its bill; nothing where it may not be looked at."""
     with suppress(AccessDenied):
-        return TableFacts.of(open_tables(table).describe(feed, table=table))
+        return TableFacts.of(open_tables(table).describe(feed, table=table), feed)
     return TableFacts()
 
 

@@ -5,11 +5,11 @@ from dataclasses import asdict
 from typing import Any
 
 from ingest.contract import PRICE_SOURCES, REMEMBERED, Price
-from ingest.estimate.advice import Bill, TableSample, import_from_s3, may_skip
-from ingest.estimate.cost import provisioned_dollars
+from ingest.estimate.advice import Bill, TableSample, additions, import_from_s3, may_skip, pays_from, share
+from ingest.estimate.cost import TableFacts, provisioned_dollars
 from ingest.estimate.duration import Scenario
-from ingest.estimate.estimate import Estimate, LoadEstimate, share
-from ingest.estimate.warnings import warnings
+from ingest.estimate.estimate import Estimate, LoadEstimate
+from ingest.estimate.warnings import warm_throughput, warnings
 from ingest.feeds.feed import Feed
 
 
@@ -94,9 +94,22 @@ def _cost(found: LoadEstimate) -> dict[str, Any]:
         "as_of": Price.AS_OF,
         "on_demand_dollars": round(found.dollars, 4),
         "provisioned_dollars": round(provisioned(found), 4),
+        "dollars_per_million_rows": _per(found.dollars, found.rows.value / 1e6),
+        "dollars_per_gb": _per(found.dollars, found.text_bytes / 1e9),
         "storage_dollars_per_month": round(stored_dollars(found), 4),
         "charges": lines,
+        "additions": [{"what": more.what, "dollars": round(more.dollars, 6)} for more in additions(found)],
+        "skip_unchanged_pays_from": pays_from(found),
+        "warm_throughput": asdict(warm) if (warm := warm_throughput(found)) else None,
+        "table": asdict(found.table) if found.table else None,
+        "prices": [
+            {"price": name, "dollars": getattr(Price, name), "source": PRICE_SOURCES[name]} for name in PRICE_SOURCES
+        ],
     }
+
+
+def _per(dollars: float, quantity: float) -> float | None:
+    return round(dollars / quantity, 4) if quantity else None
 
 
 def _import(found: LoadEstimate, source: str) -> dict[str, Any] | None:
@@ -230,14 +243,32 @@ def _times(found: LoadEstimate) -> Iterator[str]:
 
 
 def _costs(found: LoadEstimate) -> Iterator[str]:
-    total = _dollars(found.dollars)
-    yield f"  cost: about {total} on demand ({Price.REGION}, prices of {Price.AS_OF})"
+    per = {"million rows": found.rows.value / 1e6, "GB of text": found.text_bytes / 1e9}
+    each = ", ".join(f"{_dollars(found.dollars / quantity)} per {what}" for what, quantity in per.items() if quantity)
+    about = f"  cost: about {_dollars(found.dollars)} on demand ({Price.REGION}, prices of {Price.AS_OF})"
+    yield f"{about}: {each}" if each else about
     for charge in sorted(found.charges, key=lambda charge: -charge.dollars)[:SHOWN_CHARGES]:
         yield f"    {_dollars(charge.dollars):>12}  {_quantity(charge.quantity)} {charge.what}"
     yield (
         f"    With {found.scenarios[-1].capacity.most:,} write units a second provisioned, in whole hours: "
         f"{_dollars(provisioned(found))}. Storage: {_dollars(stored_dollars(found))} a month."
     )
+    more = ", ".join(f"{added.what} {_dollars(added.dollars)}" for added in additions(found))
+    yield f"    Each would add: {more} (transfer and stream {REMEMBERED})."
+    yield from _table_lines(found.table) if found.table else ()
+    least = pays_from(found)
+    if least is not None and least < 1:
+        first = f"    skip_unchanged would read for {_dollars(found.read_units * Price.READ_UNIT)} first"
+        yield f"{first}: it pays from {least * 100:.0f} % unchanged rows on; --against-table shows how many there are."
+
+
+def _table_lines(table: TableFacts) -> Iterator[str]:
+    """Yield what a table has that adds to its bill."""
+    has = [f"replicas in {', '.join(table.replicas)}, which are in the bill"] if table.replicas else []
+    has += [f"the index {name}, which the feed does not name and the bill has not" for name in table.unnamed]
+    has += ["a stream"] if table.has_stream else []
+    if has:
+        yield f"    The table has {'; '.join(has)}."
 
 
 def _against_lines(found: LoadEstimate, sampled: TableSample) -> Iterator[str]:

@@ -1,15 +1,13 @@
 """What would cost less than loading as planned: DynamoDB's own Import from S3, or reading before writing.
 
-Nothing of it is done by itself.
+And what an index, a replica or a stream would add. Nothing of it is done by itself.
 """
 
 import json
-from base64 import b64decode
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from math import ceil
+from math import ceil, sqrt
 from shlex import quote
 from typing import Any
 
@@ -26,7 +24,7 @@ from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.feeds.write_rules import check_writing
 from ingest.items.items import Items
-from ingest.items.numbers import number_size
+from ingest.items.validate import item_bytes
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataImport.Format.html
 IMPORTED_DELIMITERS = ",;:|\t "
@@ -34,8 +32,9 @@ IMPORTED_CODECS = {"": "NONE", "gzip": "GZIP", "zstd": "ZSTD"}
 _UTF8 = ("utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii")
 MOST_NAMES = 255  # of columns, in place of a header
 SHOWN_COLUMNS = 3
-NESTED_BYTES = 3  # of a list or map, beside one for each member
 Item = dict[str, Any]  # DynamoDB JSON
+STREAM_BYTES = 1_000_000  # that one request reads of a stream
+IMAGES = 2  # of each item in it: old and new
 BUCKET = "BUCKET"  # where the file is not in S3 yet
 
 
@@ -156,6 +155,33 @@ def _json(document: Any) -> str:
     return quote(json.dumps(document))
 
 
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """Something more that a table may have, and what it would add to the bill of the load."""
+
+    what: str
+    dollars: float
+
+
+def additions(found: LoadEstimate) -> tuple[Addition, ...]:
+    """Return what an index, a replica and a reader of the stream would add, each."""
+    table, every = found.units_of_target(found.targets[0]), sum(map(found.units_of_target, found.targets))
+    reads = ceil(IMAGES * found.item_gb * 1e9 / STREAM_BYTES)
+    return (
+        Addition("an index of all rows", table * Price.WRITE_UNIT),
+        Addition("a replica", every * Price.WRITE_UNIT + found.item_gb * Price.REPLICATED_GB),
+        Addition("reading its stream without functions", reads * Price.STREAM_READ),
+    )
+
+
+def pays_from(found: LoadEstimate) -> float | None:
+    """Return from which share of unchanged rows on `skip_unchanged` costs less; None where the feed cannot have it."""
+    units = found.units_of_target(found.targets[0])
+    if found.feed.skip_unchanged or not units or not may_skip(found.feed):
+        return None
+    return found.read_units * Price.READ_UNIT / (units * Price.WRITE_UNIT)
+
+
 def may_skip(feed: Feed) -> bool:
     """Return whether a feed may have `skip_unchanged`, with what else it says."""
     try:
@@ -163,6 +189,17 @@ def may_skip(feed: Feed) -> bool:
     except SettingsFault:
         return False
     return True
+
+
+def share(count: int, of: int) -> tuple[float, float, float]:
+    """Return a share that was found in a sample, and its 95 % confidence interval (Wilson's).
+
+    >>> [round(end, 3) for end in share(50, 1000)], [round(end, 3) for end in share(0, 1000)]
+    ([0.05, 0.038, 0.065], [0.0, 0.0, 0.004])
+    """
+    found, z2 = count / of, 1.96**2 / of
+    middle, error = found + z2 / 2, sqrt(found * (1 - found) * z2 + z2 * z2 / 4)
+    return found, max(0.0, (middle - error) / (1 + z2)), (middle + error) / (1 + z2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,25 +291,3 @@ def _after(operation: str, sent: Item, before: Item, removing: Collection[str]) 
 
 def _units(item: Item) -> int:
     return ceil(item_bytes(item) / WRITE_UNIT_BYTES)
-
-
-def item_bytes(item: Item) -> int:
-    """Return the bytes that DynamoDB counts for an item, given as its JSON.
-
-    >>> item_bytes({"id": {"S": "Köln"}, "n": {"N": "-12.5"}, "l": {"L": [{"BOOL": True}]}})
-    18
-    """
-    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
-
-
-def _value_bytes(value: dict[str, Any]) -> int:
-    ((kind, inner),) = value.items()
-    if kind == "M":
-        return NESTED_BYTES + item_bytes(inner) + len(inner)
-    if kind == "L":
-        return NESTED_BYTES + sum(1 + _value_bytes(member) for member in inner)
-    if kind in ("SS", "NS", "BS"):
-        return sum(_value_bytes({kind[0]: member}) for member in inner)
-    if kind == "N":
-        return number_size(Decimal(inner))
-    return len(b64decode(inner)) if kind == "B" else len(inner.encode()) if kind == "S" else 1

@@ -182,16 +182,17 @@ class TableFacts:
     """What DescribeTable says of a table that is there."""
 
     replicas: tuple[str, ...] = ()  # regions
-    indexes: tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = ()  # indexes that the feed does not name
     has_stream: bool = False
     warm_units: int | None = None  # write units a second that it takes at once
 
     @staticmethod
-    def of(described: Described) -> "TableFacts":
-        """Return them of a description."""
+    def of(described: Described, feed: Feed) -> "TableFacts":
+        """Return them of a description of a feed's table."""
+        indexes = described.get("GlobalSecondaryIndexes", [])
         return TableFacts(
             tuple(replica["RegionName"] for replica in described.get("Replicas", [])),
-            tuple(index["IndexName"] for index in described.get("GlobalSecondaryIndexes", [])),
+            tuple(index["IndexName"] for index in indexes if index["IndexName"] not in feed.indexes),
             bool(described.get("StreamSpecification", {}).get("StreamEnabled")),
             described.get("WarmThroughput", {}).get("WriteUnitsPerSecond"),
         )
@@ -209,6 +210,8 @@ class Workload:
     table_units: float
     index_units: float
     read_units: float = 0.0  # of items, before those that differ are written
+    replicas: int = 0
+    item_gb: float = 0.0
     reject_parts: int = 0  # cells of files with rejects in them
     splits: bool = False  # then all bytes are read twice: the first time to find where segments begin
 
@@ -239,6 +242,8 @@ def charges(load: Workload, fleet: Fleet) -> list[Charge]:
         Charge("write units of the table", load.table_units, Price.WRITE_UNIT),
         Charge("write units of indexes", load.index_units, Price.WRITE_UNIT),
         Charge("read units of the table", load.read_units, Price.READ_UNIT),
+        Charge("write units of replicas", load.replicas * (load.table_units + load.index_units), Price.WRITE_UNIT),
+        Charge("GB sent to replicas", load.replicas * load.item_gb, Price.REPLICATED_GB),
         Charge("write units of the ledger", ledger, Price.WRITE_UNIT),
         Charge("Lambda GB-seconds", busy_s * fleet.memory_mb / 1024, Price.LAMBDA_GB_SECOND),
         Charge("Lambda requests", invocations, Price.LAMBDA_REQUEST),

@@ -58,17 +58,6 @@ class Estimate:
         return Estimate(round(self.value * factor), low, high)
 
 
-def share(count: int, of: int) -> tuple[float, float, float]:
-    """Return a share that was found in a sample, and its 95 % confidence interval (Wilson's).
-
-    >>> [round(end, 3) for end in share(50, 1000)], [round(end, 3) for end in share(0, 1000)]
-    ([0.05, 0.038, 0.065], [0.0, 0.0, 0.004])
-    """
-    found, z2 = count / of, 1.96**2 / of
-    middle, error = found + z2 / 2, sqrt(found * (1 - found) * z2 + z2 * z2 / 4)
-    return found, max(0.0, (middle - error) / (1 + z2)), (middle + error) / (1 + z2)
-
-
 def exactly(value: int) -> Estimate:
     """Return a known number as an estimate without error."""
     return Estimate(value, value, value)
@@ -285,6 +274,8 @@ class LoadEstimate:
             table_units=table,
             index_units=sum(indexes),
             read_units=self.read_units if self.feed.skip_unchanged else 0.0,
+            replicas=len(self.table.replicas) if self.table else 0,
+            item_gb=self.item_gb,
             reject_parts=self._reject_parts(),
             splits=self.segments > self.files,
         )
@@ -295,6 +286,11 @@ class LoadEstimate:
         """What reading items as large as those that are sent takes, before any is written."""
         sizes = self.reader.write_cost.sizes.items()
         return sum(ceil(size / READ_UNIT_BYTES) * count for size, count in sizes) * self.scale
+
+    @property
+    def item_gb(self) -> float:
+        """The items that are sent, by the bytes that DynamoDB counts."""
+        return sum(size * count for size, count in self.reader.write_cost.sizes.items()) * self.scale / 1e9
 
     @property
     def dollars(self) -> float:

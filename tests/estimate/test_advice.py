@@ -3,6 +3,7 @@
 import json
 import shlex
 from dataclasses import replace
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -14,15 +15,17 @@ from msgspec import structs
 from ingest.aws.local_files import Source
 from ingest.contract import PRICE_SOURCES, REMEMBERED_PRICES, Price
 from ingest.dynamodb.encode import item_json
-from ingest.estimate.advice import ImportFromS3, TableSample, import_from_s3, item_bytes
+from ingest.estimate.advice import ImportFromS3, TableSample, additions, import_from_s3, pays_from
 from ingest.estimate.cost import TableFacts
 from ingest.estimate.duration import Fleet, capacities
 from ingest.estimate.estimate import LoadEstimate
 from ingest.estimate.sample import ItemSample, SampleReader
+from ingest.estimate.warnings import warm_throughput, warnings
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Column, Feed, Index, KeyAttribute, Operation, Ttl
 from ingest.items.items import Items
-from ingest.items.validate import item_sizes
+from ingest.items.numbers import number_size
+from ingest.items.validate import item_bytes, item_sizes
 from tests.support.clients import session
 from tests.support.tables import any_items, attribute, items_of
 
@@ -186,3 +189,71 @@ def test_some_items_of_all_are_kept_wherever_they_stand() -> None:
     assert len(found) == len(set(found)) == 100
     assert 4000 < sum(found) / 100 < 6000
     assert len({number % 20 for number in found}) > 15  # whatever comes again and again in a file
+
+
+# --- what more would cost
+
+
+def test_an_index_a_replica_and_a_reader_of_the_stream_cost_what_the_price_table_says() -> None:
+    found = estimate(structs.replace(FEED, indexes={"by_quantity": Index("quantity")}))
+    index, replica, stream = additions(found)
+    item = sum(len(f"customerC1idO{n}quantity") + number_size(Decimal(n)) for n in range(ROWS))
+    assert index.dollars == pytest.approx(ROWS * 0.625 / 1e6)
+    assert replica.dollars == pytest.approx(2 * ROWS * 0.625 / 1e6 + item / 1e9 * 0.02)  # the replica has the index too
+    assert stream.dollars == pytest.approx(1 * 0.02 / 1e5)
+
+
+def test_what_a_table_has_is_in_the_bill() -> None:
+    plain = estimate(FEED)
+    described = {
+        "Replicas": [{"RegionName": "eu-west-1"}, {"RegionName": "us-west-2"}],
+        "GlobalSecondaryIndexes": [{"IndexName": "by"}],
+        "StreamSpecification": {"StreamEnabled": True},
+        "WarmThroughput": {"WriteUnitsPerSecond": 9000, "ReadUnitsPerSecond": 12000},
+    }
+    facts = TableFacts.of(described, FEED)
+    assert facts == TableFacts(("eu-west-1", "us-west-2"), ("by",), True, 9000)
+    both = replace(plain, table=facts)
+    assert both.dollars - plain.dollars == pytest.approx(2 * additions(plain)[1].dollars)
+    assert TableFacts.of({}, FEED) == TableFacts()
+
+
+@pytest.mark.parametrize(
+    ("feed", "share"),
+    [
+        (FEED, 0.2),  # a read unit for each write unit
+        (structs.replace(FEED, skip_unchanged=True), None),
+        (structs.replace(FEED, newest="file"), None),
+        (structs.replace(FEED, write="delete"), None),
+    ],
+    ids=["put", "has it", "newest file", "delete"],
+)
+def test_reading_first_pays_from_a_fifth_of_unchanged_rows_on(feed: Feed, share: float | None) -> None:
+    assert pays_from(replace(estimate(FEED), feed=feed)) == (share if share is None else pytest.approx(share))
+
+
+def test_warming_is_charged_once_for_what_is_more_than_a_new_table_takes() -> None:
+    found = estimate(FEED)
+    warm = warm_throughput(found)
+    assert warm
+    assert (warm.from_units, warm.to_units, warm.dollars) == (4000, 40_000, pytest.approx(36_000 * 0.00065))
+    assert warm.command == (
+        "aws dynamodb update-table --table-name Orders "
+        "--warm-throughput ReadUnitsPerSecond=12000,WriteUnitsPerSecond=40000"
+    )
+    indexed = replace(found, feed=structs.replace(FEED, indexes={"by": Index("quantity")}))
+    arguments = shlex.split((warm_throughput(indexed) or warm).command)
+    [update] = json.loads(arguments[-1])
+    assert (arguments[-2], update["Update"]["IndexName"]) == ("--global-secondary-index-updates", "by")
+    half = warm_throughput(replace(found, table=TableFacts(warm_units=20_000)))
+    assert half
+    assert half.dollars == pytest.approx(20_000 * 0.00065)
+    assert warm_throughput(replace(found, table=TableFacts(warm_units=50_000))) is None
+
+
+def test_a_load_that_a_new_table_holds_up_says_what_warming_costs_and_saves() -> None:
+    found = estimate(FEED)
+    large = tuple(replace(reading, text_bytes=reading.text_bytes * 5000) for reading in found.readings)
+    (warned,) = [one for one in warnings(replace(found, readings=large)) if one.code == "new_table"]
+    assert "Warming it to 40,000 costs $23.40 once (from memory, 2026-11-29" in warned.message
+    assert "aws dynamodb update-table --table-name Orders --warm-throughput" in warned.message
