@@ -6,7 +6,7 @@ from typing import Any
 
 from ingest.contract import PRICE_SOURCES, REMEMBERED, Price
 from ingest.estimate.advice import Bill, TableSample, additions, import_from_s3, may_skip, pays_from, share
-from ingest.estimate.cost import TableFacts, provisioned_dollars
+from ingest.estimate.cost import TableFacts, dollars_text, provisioned_dollars
 from ingest.estimate.duration import Scenario
 from ingest.estimate.estimate import Estimate, LoadEstimate
 from ingest.estimate.warnings import warm_throughput, warnings
@@ -244,21 +244,23 @@ def _times(found: LoadEstimate) -> Iterator[str]:
 
 def _costs(found: LoadEstimate) -> Iterator[str]:
     per = {"million rows": found.rows.value / 1e6, "GB of text": found.text_bytes / 1e9}
-    each = ", ".join(f"{_dollars(found.dollars / quantity)} per {what}" for what, quantity in per.items() if quantity)
-    about = f"  cost: about {_dollars(found.dollars)} on demand ({Price.REGION}, prices of {Price.AS_OF})"
+    each = ", ".join(
+        f"{dollars_text(found.dollars / quantity)} per {what}" for what, quantity in per.items() if quantity
+    )
+    about = f"  cost: about {dollars_text(found.dollars)} on demand ({Price.REGION}, prices of {Price.AS_OF})"
     yield f"{about}: {each}" if each else about
     for charge in sorted(found.charges, key=lambda charge: -charge.dollars)[:SHOWN_CHARGES]:
-        yield f"    {_dollars(charge.dollars):>12}  {_quantity(charge.quantity)} {charge.what}"
+        yield f"    {dollars_text(charge.dollars):>12}  {_quantity(charge.quantity)} {charge.what}"
     yield (
         f"    With {found.scenarios[-1].capacity.most:,} write units a second provisioned, in whole hours: "
-        f"{_dollars(provisioned(found))}. Storage: {_dollars(stored_dollars(found))} a month."
+        f"{dollars_text(provisioned(found))}. Storage: {dollars_text(stored_dollars(found))} a month."
     )
-    more = ", ".join(f"{added.what} {_dollars(added.dollars)}" for added in additions(found))
+    more = ", ".join(f"{added.what} {dollars_text(added.dollars)}" for added in additions(found))
     yield f"    Each would add: {more} (transfer and stream {REMEMBERED})."
     yield from _table_lines(found.table) if found.table else ()
     least = pays_from(found)
     if least is not None and least < 1:
-        first = f"    skip_unchanged would read for {_dollars(found.read_units * Price.READ_UNIT)} first"
+        first = f"    skip_unchanged would read for {dollars_text(found.read_units * Price.READ_UNIT)} first"
         yield f"{first}: it pays from {least * 100:.0f} % unchanged rows on; --against-table shows how many there are."
 
 
@@ -275,9 +277,9 @@ def _against_lines(found: LoadEstimate, sampled: TableSample) -> Iterator[str]:
     shares = [f"{_percent(getattr(sampled, name), sampled.rows)} {name}" for name in ("unchanged", "changed", "new")]
     yield f"  {sampled.rows:,} rows compared with the table: {', '.join(shares)}"
     every, differing = bill_of(found, sampled, skips=False), bill_of(found, sampled, skips=True)
-    yield f"    writing all rows:  {_units_text(every)}: {_dollars(every.dollars)}"
+    yield f"    writing all rows:  {_units_text(every)}: {dollars_text(every.dollars)}"
     what_to_do = _skip_text(found.feed, every, differing)
-    yield f"    skip_unchanged:    {_units_text(differing)}: {_dollars(differing.dollars)}. {what_to_do}"
+    yield f"    skip_unchanged:    {_units_text(differing)}: {dollars_text(differing.dollars)}. {what_to_do}"
 
 
 def _skip_text(feed: Feed, every: Bill, differing: Bill) -> str:
@@ -302,7 +304,7 @@ def _import_lines(found: LoadEstimate, source: str) -> Iterator[str]:
     advised = import_from_s3(found, source)
     if advised is None or advised.load_dollars - advised.import_dollars < LEAST_SAVED:
         return
-    bill = f"{_dollars(advised.import_dollars)} instead of {_dollars(advised.load_dollars)}"
+    bill = f"{dollars_text(advised.import_dollars)} instead of {dollars_text(advised.load_dollars)}"
     yield f"  DynamoDB's Import from S3 would cost {bill}: {advised.gb:,.2g} GB at ${Price.IMPORT_GB} ({REMEMBERED})."
     yield f"    {' '.join(advised.limits)}"
     yield f"    {advised.command}"
@@ -325,17 +327,6 @@ def _estimate(number: Estimate) -> str:
     if number.low is None or number.high is None:
         return f"about {number.value:,}"
     return f"about {number.value:,} ({number.low:,} to {number.high:,})"
-
-
-def _dollars(dollars: float) -> str:
-    """Return an amount with the digits that matter.
-
-    >>> _dollars(312.5), _dollars(0.00031), _dollars(0.0000021)
-    ('$312.50', '$0.00031', '< $0.00001')
-    """
-    if dollars < 1e-5:
-        return "< $0.00001" if dollars else "$0"
-    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.2g}" if dollars >= 1e-4 else f"${dollars:.5f}"
 
 
 def time_text(seconds: float) -> str:

@@ -11,13 +11,14 @@ import pyarrow.compute as pc
 
 from ingest.contract import Price
 from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
-from ingest.dynamodb.write_stats import NOTHING_WRITTEN, units_of
-from ingest.estimate.duration import Fleet
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WRITE_UNIT_BYTES, units_of
+from ingest.estimate.duration import Fleet, work_seconds
 from ingest.feeds.feed import Feed
 from ingest.items.columns import AnyArray
 from ingest.items.items import Items
 from ingest.items.mapping import Described
 from ingest.items.validate import item_sizes
+from ingest.ledger.row_counts import RowCounts
 
 MIN_SHARE = 1000  # a key with fewer than 1 in 1,000 of a block's writes is not tracked
 MAX_KEYS = 100_000  # are tracked; beyond that, the least frequent nine in ten are dropped
@@ -262,3 +263,37 @@ def provisioned_dollars(units: float, capacity: int, seconds: float) -> float:
     """
     hours = ceil(max(seconds, units / capacity) / 3600)
     return hours * capacity * Price.PROVISIONED_UNIT_HOUR
+
+
+def ended_dollars(row_counts: RowCounts, feed: Feed | None, *, files: int, seconds: float) -> float:
+    """Return about what files have cost that ended with these row counts, after so long in all.
+
+    The ledger has no write units: an item counts as large as its row's text, and costs as if it were new; a refused
+    condition costs like a write. Functions are those of the defaults. `feed` is None for files of no feed.
+    """
+    size = row_counts.bytes_read / max(1, row_counts.rows_read)
+    units = 1.0 if size <= WRITE_UNIT_BYTES else size / WRITE_UNIT_BYTES + 0.5  # rounded up, in the middle
+    tried = row_counts.rows_older + row_counts.rows_exists + row_counts.rows_replaced
+    read = row_counts.rows_written + row_counts.rows_unchanged if feed and feed.skip_unchanged else 0
+    load = Workload(
+        files=files,
+        size_bytes=row_counts.bytes_read,
+        segments=files,
+        workers=1,
+        seconds=max(seconds, work_seconds(row_counts.rows_read, row_counts.bytes_read)),
+        table_units=(row_counts.rows_written + tried) * units,
+        index_units=row_counts.rows_written * units * (len(feed.indexes) if feed else 0),
+        read_units=read * max(1, ceil(size / READ_UNIT_BYTES)),
+    )
+    return sum(charge.dollars for charge in charges(load, Fleet()))
+
+
+def dollars_text(dollars: float) -> str:
+    """Return an amount with the digits that matter.
+
+    >>> dollars_text(312.5), dollars_text(0.00031), dollars_text(0.0000021)
+    ('$312.50', '$0.00031', '< $0.00001')
+    """
+    if dollars < 1e-5:
+        return "< $0.00001" if dollars else "$0"
+    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.2g}" if dollars >= 1e-4 else f"${dollars:.5f}"
