@@ -53,8 +53,8 @@ def sample(found: LoadEstimate) -> dict[str, Any]:
 
 
 def _per_row(found: LoadEstimate) -> float | None:
-    items = found.reader.write_cost.items
-    return round(found.reader.write_cost.units / items, 3) if items else None
+    items = found.reader.write_cost.items * found.scale
+    return round(sum(map(found.units_of_target, found.targets)) / items, 3) if items else None
 
 
 def _targets(found: LoadEstimate) -> list[dict[str, Any]]:
