@@ -3,24 +3,24 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from random import Random
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ingest.aws.local_files import Source
-from ingest.cli.estimate_view import estimate_document, estimate_lines
+from ingest.cli.estimate_view import count_of, estimate_document, estimate_lines
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, CompareAws, ComparedTable, FeedName, FeedsPath, feed_of
 from ingest.cli.output import console_on, progress
 from ingest.cli.source import asked_check, find_sources, open_tables, some_of
 from ingest.dynamodb.item_writer import not_noted
 from ingest.dynamodb.unchanged.comparison import Comparison, ComparisonRules
 from ingest.errors import AccessDenied, FileMissing, SettingsFault
-from ingest.estimate.advice import TableSample
-from ingest.estimate.cost import TableFacts
+from ingest.estimate.advice import Bill, TableSample, may_skip, share
+from ingest.estimate.cost import TableFacts, dollars_text
 from ingest.estimate.duration import Fleet, capacities
 from ingest.estimate.estimate import LoadEstimate
 from ingest.estimate.sample import ItemSample, Reading, SampleReader
@@ -106,10 +106,12 @@ def plan(
         sampled.growth if sampled else {},
     )
     if as_json:
-        print(json.dumps(estimate_document(found, source, sampled), ensure_ascii=False))
+        against = _against_document(found, sampled) if sampled and sampled.rows else None
+        print(json.dumps(estimate_document(found, source, against), ensure_ascii=False))
         return
     console = console_on(sys.stdout)
-    for line in estimate_lines(found, source, sampled):
+    lines = _against_lines(found, sampled) if sampled and sampled.rows else ()
+    for line in estimate_lines(found, source, lines):
         console.print(line, soft_wrap=True)
 
 
@@ -178,3 +180,57 @@ def _forward(advance: Callable[[RowCounts], None], readings: Sequence[Reading], 
     rows = sum(part.rows for reading in readings for part in reading.observed)
     read_bytes = sum(reading.read_bytes for reading in readings)
     advance(RowCounts(rows_read=rows, bytes_read=read_bytes).plus(row_counts))
+
+
+def _against_document(found: LoadEstimate, sampled: TableSample) -> dict[str, Any]:
+    """Return what the table holds for the rows that were compared, and both bills for all."""
+    shares = {name: getattr(sampled, name) for name in ("unchanged", "changed", "new")}
+    return {
+        "rows_compared": sampled.rows,
+        "read_units_of_sample": sampled.read_units,
+        **{name: _share(count, sampled.rows) for name, count in shares.items()},
+        "write_all": _bill(_bill_of(found, sampled, skips=False)),
+        "skip_unchanged": _bill(_bill_of(found, sampled, skips=True)),
+        "may_skip": may_skip(found.feed),
+    }
+
+
+def _bill_of(found: LoadEstimate, sampled: TableSample, *, skips: bool) -> Bill:
+    """Return the bill of all rows, as that of those that were compared."""
+    return sampled.bill(skips=skips).times(count_of(found, "written").value / sampled.rows)
+
+
+def _share(count: int, rows: int) -> dict[str, float]:
+    return {name: round(end, 4) for name, end in zip(("share", "low", "high"), share(count, rows), strict=True)}
+
+
+def _bill(bill: Bill) -> dict[str, Any]:
+    units = {"read_units": round(bill.read_units), "write_units": round(bill.write_units)}
+    return {**units, "dollars": round(bill.dollars, 9)}
+
+
+def _against_lines(found: LoadEstimate, sampled: TableSample) -> Iterator[str]:
+    shares = [f"{_percent(getattr(sampled, name), sampled.rows)} {name}" for name in ("unchanged", "changed", "new")]
+    yield f"  {sampled.rows:,} rows compared with the table: {', '.join(shares)}"
+    every, differing = _bill_of(found, sampled, skips=False), _bill_of(found, sampled, skips=True)
+    yield f"    writing all rows:  {_units_text(every)}: {dollars_text(every.dollars)}"
+    what_to_do = _skip_text(found.feed, every, differing)
+    yield f"    skip_unchanged:    {_units_text(differing)}: {dollars_text(differing.dollars)}. {what_to_do}"
+
+
+def _skip_text(feed: Feed, every: Bill, differing: Bill) -> str:
+    if feed.skip_unchanged:
+        return "The feed does so."
+    if not may_skip(feed):
+        return "The feed cannot: docs/feeds.md says with what it cannot be combined."
+    return "Set it in the feed." if differing.dollars < every.dollars else "It does not pay."
+
+
+def _percent(count: int, rows: int) -> str:
+    found, low, high = share(count, rows)
+    return f"{found * 100:.1f} % ({low * 100:.1f} to {high * 100:.1f})"
+
+
+def _units_text(bill: Bill) -> str:
+    read = f"{bill.read_units:,.0f} read and " if bill.read_units else ""
+    return f"{read}{bill.write_units:,.0f} write units"

@@ -1,20 +1,22 @@
 """What `ingest plan` prints: a page, or one JSON document."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 from ingest.contract import PRICE_SOURCES, REMEMBERED, Price
-from ingest.estimate.advice import Bill, TableSample, additions, import_from_s3, may_skip, pays_from, share
+from ingest.estimate.advice import additions, import_from_s3, pays_from
 from ingest.estimate.cost import TableFacts, dollars_text, provisioned_dollars
 from ingest.estimate.duration import Scenario
 from ingest.estimate.estimate import Estimate, LoadEstimate
 from ingest.estimate.warnings import warm_throughput, warnings
-from ingest.feeds.feed import Feed
 
 
-def estimate_document(found: LoadEstimate, source: str, sampled: TableSample | None = None) -> dict[str, Any]:
-    """Return the JSON document. Estimates have `low` and `high`, which are null where they are not known."""
+def estimate_document(found: LoadEstimate, source: str, against: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the JSON document; `against` is what a table holds.
+
+    Estimates have `low` and `high`, which are null where they are not known.
+    """
     return {
         "file": source,
         "feed": found.feed_name,
@@ -34,7 +36,7 @@ def estimate_document(found: LoadEstimate, source: str, sampled: TableSample | N
         "durations": [_duration(scenario) for scenario in found.scenarios],
         "cost": _cost(found),
         "import_from_s3": _import(found, source),
-        "against_table": _against(found, sampled) if sampled and sampled.rows else None,
+        "against_table": against,
         "warnings": [asdict(warned) for warned in warnings(found)],
     }
 
@@ -121,33 +123,6 @@ def _import(found: LoadEstimate, source: str) -> dict[str, Any] | None:
     return asdict(advised) | dollars | {"gb": round(advised.gb, 6), "price": PRICE_SOURCES["IMPORT_GB"]}
 
 
-def _against(found: LoadEstimate, sampled: TableSample) -> dict[str, Any]:
-    """Return what the table holds for the rows that were compared, and both bills for all."""
-    shares = {name: getattr(sampled, name) for name in ("unchanged", "changed", "new")}
-    return {
-        "rows_compared": sampled.rows,
-        "read_units_of_sample": sampled.read_units,
-        **{name: _share(count, sampled.rows) for name, count in shares.items()},
-        "write_all": _bill(bill_of(found, sampled, skips=False)),
-        "skip_unchanged": _bill(bill_of(found, sampled, skips=True)),
-        "may_skip": may_skip(found.feed),
-    }
-
-
-def bill_of(found: LoadEstimate, sampled: TableSample, *, skips: bool) -> Bill:
-    """Return the bill of all rows, as that of those that were compared."""
-    return sampled.bill(skips=skips).times(count_of(found, "written").value / sampled.rows)
-
-
-def _share(count: int, rows: int) -> dict[str, float]:
-    return {name: round(end, 4) for name, end in zip(("share", "low", "high"), share(count, rows), strict=True)}
-
-
-def _bill(bill: Bill) -> dict[str, Any]:
-    units = {"read_units": round(bill.read_units), "write_units": round(bill.write_units)}
-    return {**units, "dollars": round(bill.dollars, 9)}
-
-
 def provisioned(found: LoadEstimate) -> float:
     """Return what the write units of table and indexes cost if provisioned at the last capacity."""
     last = found.scenarios[-1]
@@ -182,8 +157,8 @@ LIMITS = {
 }
 
 
-def estimate_lines(found: LoadEstimate, source: str, sampled: TableSample | None = None) -> Iterator[str]:
-    """Yield the page, line by line."""
+def estimate_lines(found: LoadEstimate, source: str, against: Iterable[str] = ()) -> Iterator[str]:
+    """Yield the page, line by line; `against` says what a table holds."""
     files = "" if found.files == 1 else f"{found.files:,} files, "
     yield f"{source}: {files}{found.size_bytes:,} bytes, feed {found.feed_name}, table {found.feed.table}"
     yield _how_read(found)
@@ -193,7 +168,7 @@ def estimate_lines(found: LoadEstimate, source: str, sampled: TableSample | None
     yield from _times(found)
     yield ""
     yield from _costs(found)
-    yield from _against_lines(found, sampled) if sampled and sampled.rows else ()
+    yield from against
     yield from _import_lines(found, source)
     for warned in warnings(found):
         yield f"! {warned.message}"
@@ -271,33 +246,6 @@ def _table_lines(table: TableFacts) -> Iterator[str]:
     has += ["a stream"] if table.has_stream else []
     if has:
         yield f"    The table has {'; '.join(has)}."
-
-
-def _against_lines(found: LoadEstimate, sampled: TableSample) -> Iterator[str]:
-    shares = [f"{_percent(getattr(sampled, name), sampled.rows)} {name}" for name in ("unchanged", "changed", "new")]
-    yield f"  {sampled.rows:,} rows compared with the table: {', '.join(shares)}"
-    every, differing = bill_of(found, sampled, skips=False), bill_of(found, sampled, skips=True)
-    yield f"    writing all rows:  {_units_text(every)}: {dollars_text(every.dollars)}"
-    what_to_do = _skip_text(found.feed, every, differing)
-    yield f"    skip_unchanged:    {_units_text(differing)}: {dollars_text(differing.dollars)}. {what_to_do}"
-
-
-def _skip_text(feed: Feed, every: Bill, differing: Bill) -> str:
-    if feed.skip_unchanged:
-        return "The feed does so."
-    if not may_skip(feed):
-        return "The feed cannot: docs/feeds.md says with what it cannot be combined."
-    return "Set it in the feed." if differing.dollars < every.dollars else "It does not pay."
-
-
-def _percent(count: int, rows: int) -> str:
-    found, low, high = share(count, rows)
-    return f"{found * 100:.1f} % ({low * 100:.1f} to {high * 100:.1f})"
-
-
-def _units_text(bill: Bill) -> str:
-    read = f"{bill.read_units:,.0f} read and " if bill.read_units else ""
-    return f"{read}{bill.write_units:,.0f} write units"
 
 
 def _import_lines(found: LoadEstimate, source: str) -> Iterator[str]:
