@@ -326,9 +326,8 @@ class WriteOperation:
 class Price:
     """List prices in US dollars, us-east-1, without free tiers, volume discounts and savings plans.
 
-    Other regions cost up to twice as much: figures made of these are estimates, not invoices. Sources:
-    aws.amazon.com/dynamodb/pricing/on-demand and /provisioned (Standard class), /lambda/pricing (arm64),
-    /sqs/pricing (standard queue), /s3/pricing (Standard class), /cloudwatch/pricing.
+    Other regions cost up to twice as much: figures made of these are estimates, not invoices. `PRICE_SOURCES` says
+    where each is from: tables of the Standard class, functions on arm64, standard queues, S3's Standard class.
     """
 
     REGION = "us-east-1"
@@ -346,6 +345,24 @@ class Price:
     LOG_GB = 0.50
     METRIC_MONTH = 0.30  # for each name with its dimensions that was sent in the month; charged by the hour
     TRANSFER_OUT_GB = 0.09  # to the internet
+    IMPORT_GB = 0.15  # of DynamoDB's Import from S3, by the size of the text, expanded
+    WARM_WRITE_UNIT = 0.00065  # once, for each write unit a second by which warm throughput is raised
+    STREAM_READ = 0.02 / 1e5  # a request that reads up to 1 MB of a table's stream; free for functions it triggers
+    REPLICATED_GB = 0.02  # sent to a replica in another region
+
+
+_PRICED_ON = {
+    "dynamodb/pricing/on-demand": ("WRITE_UNIT", "READ_UNIT", "STORED_GB_MONTH"),
+    "dynamodb/pricing/provisioned": ("PROVISIONED_UNIT_HOUR",),
+    "lambda/pricing": ("LAMBDA_GB_SECOND", "LAMBDA_REQUEST"),
+    "sqs/pricing": ("SQS_REQUEST",),
+    "s3/pricing": ("S3_GET", "S3_PUT", "S3_GB_MONTH", "TRANSFER_OUT_GB"),
+    "cloudwatch/pricing": ("LOG_GB", "METRIC_MONTH"),
+}
+REMEMBERED_PRICES = ("IMPORT_GB", "WARM_WRITE_UNIT", "STREAM_READ", "REPLICATED_GB")
+REMEMBERED = "from memory, 2026-11-29"
+PRICE_SOURCES = {name: f"aws.amazon.com/{page}, {Price.AS_OF}" for page, names in _PRICED_ON.items() for name in names}
+PRICE_SOURCES |= dict.fromkeys(REMEMBERED_PRICES, f"{REMEMBERED}: compare aws.amazon.com/dynamodb/pricing")
 
 
 def table_output(table: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from loadtest import generate
-from loadtest.bench import budget, capacity, cold_start, hostile, plan, read, small_files, write
+from loadtest.bench import budget, capacity, cold_start, hostile, plan, read, refresh, small_files, write
 from loadtest.bench import generate as bench_generate
 from loadtest.chaos import huge
 from loadtest.chaos import run as chaos
@@ -34,6 +34,7 @@ BENCHES: dict[str, tuple[Command, str]] = {
     "capacity": (capacity, "how well loads use a table's capacity, and share it"),
     "budget": (budget, "whether a table's write budget holds over many workers: a simulation"),
     "write": (write, "rows per CPU-second from file to table, beside the usual boto3 loop"),
+    "refresh": (refresh, "two bills of a file with few changes: all written, or with skip_unchanged"),
     "cold-start": (cold_start, "how long the function's first answer takes, step by step"),
     "small-files": (small_files, "how many small files a second the function loads, and what it asks for each"),
     "generate": (bench_generate, "MB per CPU-second of `generate`"),

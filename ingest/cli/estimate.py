@@ -3,27 +3,35 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Annotated
+from random import Random
+from typing import Annotated, Any
 
 import typer
 
 from ingest.aws.local_files import Source
-from ingest.cli.estimate_view import estimate_document, estimate_lines
+from ingest.cli.estimate_view import count_of, estimate_document, estimate_lines
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, CompareAws, ComparedTable, FeedName, FeedsPath, feed_of
 from ingest.cli.output import console_on, progress
-from ingest.cli.source import CheckTable, asked_check, find_sources, some_of
-from ingest.errors import FileMissing, SettingsFault
+from ingest.cli.source import asked_check, find_sources, open_tables, some_of
+from ingest.dynamodb.item_writer import not_noted
+from ingest.dynamodb.unchanged.comparison import Comparison, ComparisonRules
+from ingest.errors import AccessDenied, FileMissing, SettingsFault
+from ingest.estimate.advice import Bill, TableSample, may_skip, share
+from ingest.estimate.cost import TableFacts, dollars_text
 from ingest.estimate.duration import Fleet, capacities
 from ingest.estimate.estimate import LoadEstimate
-from ingest.estimate.sample import Reading, SampleReader
+from ingest.estimate.sample import ItemSample, Reading, SampleReader
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
+from ingest.items.items import Items
 from ingest.ledger.row_counts import RowCounts
 from ingest.reading.segments import LEAST_BYTES
 
 SAMPLE_MB = 32.0
+SAMPLED_ROWS = 1000
 MAX_FILES = 64  # of more files than this, this many are read
 
 
@@ -51,19 +59,25 @@ def plan(
     ] = Fleet().functions,
     table: ComparedTable = None,
     aws: CompareAws = False,
+    against_table: Annotated[
+        bool,
+        typer.Option("--against-table", help="Sample the feed's table, or --table: what would change, and both bills."),
+    ] = False,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
     """Estimate rows, rejects, write units, cost and duration of a load.
 
     Reads a sample (with --full, everything) with the code that loads, warns of problems, and writes nothing. With --aws
-    or --table the keys of the table are compared first.
+    or --table the keys of the table are compared first, and what it has is added up. --against-table reads what the
+    table holds for up to 1,000 of the rows. What costs less is named: DynamoDB's Import from S3, skip_unchanged.
 
     Examples:
         ingest plan orders.csv --feed orders
         ingest plan 's3://bucket/orders/2026/*.csv.gz' --capacity 4000
         ingest plan exports/ --full --json
         ingest plan orders.csv --aws
+        ingest plan orders.csv --against-table
 
     Exit codes: 2 a wrong option or setting, or the table has other keys than the feed.
     """
@@ -72,16 +86,32 @@ def plan(
     declared = read_feeds(feeds)
     name, chosen = feed_of(declared, feed, [source])
     budget = None if full else round((sample or SAMPLE_MB) * 1024 * 1024)
-    sources, check_table = _loaded(find_sources(source), chosen), asked_check(chosen, table, aws=aws)
-    reader, read, unread = _read(chosen, sources, budget, check_table)
-    wanted = capacities(capacity, is_new=table_is_new)
-    limits, fleet = declared.tables.get(chosen.table), Fleet(functions=functions)
-    found = LoadEstimate(name, chosen, reader, tuple(read), unread, wanted, fleet, limits, time.time())
+    looks_at = (table or chosen.table) if table or aws or against_table else None
+    sources, check_table = _loaded(find_sources(source), chosen), asked_check(chosen, looks_at, aws=False)
+    kept = ItemSample(SAMPLED_ROWS if against_table else 0, Random(0).random)
+    reader = SampleReader(chosen, now_s=time.time(), check_table=check_table, on_items=kept.add)
+    read, unread = _read(reader, sources, budget)
+    sampled = _compared(chosen, str(looks_at), kept) if against_table else None
+    found = LoadEstimate(
+        name,
+        chosen,
+        reader,
+        tuple(read),
+        unread,
+        capacities(capacity, is_new=table_is_new),
+        Fleet(functions=functions),
+        declared.tables.get(chosen.table),
+        time.time(),
+        _facts(chosen, looks_at) if looks_at else None,
+        sampled.growth if sampled else {},
+    )
     if as_json:
-        print(json.dumps(estimate_document(found, source), ensure_ascii=False))
+        against = _against_document(found, sampled) if sampled and sampled.rows else None
+        print(json.dumps(estimate_document(found, source, against), ensure_ascii=False))
         return
     console = console_on(sys.stdout)
-    for line in estimate_lines(found, source):
+    lines = _against_lines(found, sampled) if sampled and sampled.rows else ()
+    for line in estimate_lines(found, source, lines):
         console.print(line, soft_wrap=True)
 
 
@@ -103,19 +133,46 @@ def _path(name: str, feed: Feed) -> str:
     return key[len(feed.folder) :] if key.startswith(feed.prefix) else name.rpartition("/")[2]
 
 
-def _read(
-    feed: Feed, sources: list[Source], budget: int | None, check_table: CheckTable
-) -> tuple[SampleReader, list[Reading], tuple[Source, ...]]:
+def _read(reader: SampleReader, sources: list[Source], budget: int | None) -> tuple[list[Reading], tuple[Source, ...]]:
     """Read all files, or a part of some of them within the budget, with a progress bar on stderr."""
     chosen = some_of(sources, len(sources) if budget is None else MAX_FILES)
     each = None if budget is None else max(LEAST_BYTES, budget // len(chosen.read))
-    reader = SampleReader(feed, now_s=time.time(), check_table=check_table)
     total = sum(source.size_bytes if each is None else min(each, source.size_bytes) for source in chosen.read)
     readings: list[Reading] = []
     with progress("reading", total) as advance:
         for source in chosen.read:
             readings.append(reader.read(source, each, partial(_forward, advance, readings)))
-    return reader, readings, chosen.unread
+    return readings, chosen.unread
+
+
+def _facts(feed: Feed, table: str) -> TableFacts:
+    """Return what a table has that adds to its bill; nothing where it may not be looked at."""
+    with suppress(AccessDenied):
+        return TableFacts.of(open_tables(table).describe(feed, table=table), feed)
+    return TableFacts()
+
+
+def _compared(feed: Feed, table: str, kept: ItemSample) -> TableSample:
+    """Read what a table holds for the rows that were kept, and compare it with them."""
+    from ingest.dynamodb.unchanged.reads import StoredReads  # with AWS's library, which files alone do not need
+
+    found, loop, rules = TableSample(feed), open_tables(table).reads_for(feed, table=table), ComparisonRules.of(feed)
+
+    def note(items: Items, compared: Comparison, rows: Sequence[int], answers: Sequence[bytes]) -> None:
+        same = compared.unchanged(rows, answers)
+        places = {row: place for place, row in enumerate(rows)}
+        found.add(
+            items.take(list(rows)),
+            compared.stored(rows, answers),
+            {places[row] for row in (*same.others, *same.own)},
+        )
+
+    for items in kept.blocks():
+        reads = StoredReads(items, table, None, partial(note, items, Comparison(items, table, rules)))
+        loop.run(reads, lambda: None, not_noted)
+        reads.finish()
+    loop.close()
+    return found
 
 
 def _forward(advance: Callable[[RowCounts], None], readings: Sequence[Reading], row_counts: RowCounts) -> None:
@@ -123,3 +180,57 @@ def _forward(advance: Callable[[RowCounts], None], readings: Sequence[Reading], 
     rows = sum(part.rows for reading in readings for part in reading.observed)
     read_bytes = sum(reading.read_bytes for reading in readings)
     advance(RowCounts(rows_read=rows, bytes_read=read_bytes).plus(row_counts))
+
+
+def _against_document(found: LoadEstimate, sampled: TableSample) -> dict[str, Any]:
+    """Return what the table holds for the rows that were compared, and both bills for all."""
+    shares = {name: getattr(sampled, name) for name in ("unchanged", "changed", "new")}
+    return {
+        "rows_compared": sampled.rows,
+        "read_units_of_sample": sampled.read_units,
+        **{name: _share(count, sampled.rows) for name, count in shares.items()},
+        "write_all": _bill(_bill_of(found, sampled, skips=False)),
+        "skip_unchanged": _bill(_bill_of(found, sampled, skips=True)),
+        "may_skip": may_skip(found.feed),
+    }
+
+
+def _bill_of(found: LoadEstimate, sampled: TableSample, *, skips: bool) -> Bill:
+    """Return the bill of all rows, as that of those that were compared."""
+    return sampled.bill(skips=skips).times(count_of(found, "written").value / sampled.rows)
+
+
+def _share(count: int, rows: int) -> dict[str, float]:
+    return {name: round(end, 4) for name, end in zip(("share", "low", "high"), share(count, rows), strict=True)}
+
+
+def _bill(bill: Bill) -> dict[str, Any]:
+    units = {"read_units": round(bill.read_units), "write_units": round(bill.write_units)}
+    return {**units, "dollars": round(bill.dollars, 9)}
+
+
+def _against_lines(found: LoadEstimate, sampled: TableSample) -> Iterator[str]:
+    shares = [f"{_percent(getattr(sampled, name), sampled.rows)} {name}" for name in ("unchanged", "changed", "new")]
+    yield f"  {sampled.rows:,} rows compared with the table: {', '.join(shares)}"
+    every, differing = _bill_of(found, sampled, skips=False), _bill_of(found, sampled, skips=True)
+    yield f"    writing all rows:  {_units_text(every)}: {dollars_text(every.dollars)}"
+    what_to_do = _skip_text(found.feed, every, differing)
+    yield f"    skip_unchanged:    {_units_text(differing)}: {dollars_text(differing.dollars)}. {what_to_do}"
+
+
+def _skip_text(feed: Feed, every: Bill, differing: Bill) -> str:
+    if feed.skip_unchanged:
+        return "The feed does so."
+    if not may_skip(feed):
+        return "The feed cannot: docs/feeds.md says with what it cannot be combined."
+    return "Set it in the feed." if differing.dollars < every.dollars else "It does not pay."
+
+
+def _percent(count: int, rows: int) -> str:
+    found, low, high = share(count, rows)
+    return f"{found * 100:.1f} % ({low * 100:.1f} to {high * 100:.1f})"
+
+
+def _units_text(bill: Bill) -> str:
+    read = f"{bill.read_units:,.0f} read and " if bill.read_units else ""
+    return f"{read}{bill.write_units:,.0f} write units"

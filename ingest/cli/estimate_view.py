@@ -1,18 +1,22 @@
 """What `ingest plan` prints: a page, or one JSON document."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from ingest.contract import Price
-from ingest.estimate.cost import provisioned_dollars
+from ingest.contract import PRICE_SOURCES, REMEMBERED, Price
+from ingest.estimate.advice import additions, import_from_s3, pays_from
+from ingest.estimate.cost import TableFacts, dollars_text, provisioned_dollars
 from ingest.estimate.duration import Scenario
 from ingest.estimate.estimate import Estimate, LoadEstimate
-from ingest.estimate.warnings import warnings
+from ingest.estimate.warnings import warm_throughput, warnings
 
 
-def estimate_document(found: LoadEstimate, source: str) -> dict[str, Any]:
-    """Return the JSON document. Estimates have `low` and `high`, which are null where they are not known."""
+def estimate_document(found: LoadEstimate, source: str, against: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the JSON document; `against` is what a table holds.
+
+    Estimates have `low` and `high`, which are null where they are not known.
+    """
     return {
         "file": source,
         "feed": found.feed_name,
@@ -31,6 +35,8 @@ def estimate_document(found: LoadEstimate, source: str) -> dict[str, Any]:
         "work": work(found),
         "durations": [_duration(scenario) for scenario in found.scenarios],
         "cost": _cost(found),
+        "import_from_s3": _import(found, source),
+        "against_table": against,
         "warnings": [asdict(warned) for warned in warnings(found)],
     }
 
@@ -49,15 +55,15 @@ def sample(found: LoadEstimate) -> dict[str, Any]:
 
 
 def _per_row(found: LoadEstimate) -> float | None:
-    items = found.reader.write_cost.items
-    return round(found.reader.write_cost.units / items, 3) if items else None
+    items = found.reader.write_cost.items * found.scale
+    return round(sum(map(found.units_of_target, found.targets)) / items, 3) if items else None
 
 
 def _targets(found: LoadEstimate) -> list[dict[str, Any]]:
     return [
         {
             "index": target.index,
-            "write_units": round(target.units * found.scale),
+            "write_units": round(found.units_of_target(target)),
             "hottest_key_share": round(hottest[1], 4) if (hottest := target.hot_keys.hottest()) else None,
         }
         for target in found.targets
@@ -88,23 +94,40 @@ def _cost(found: LoadEstimate) -> dict[str, Any]:
     return {
         "region": Price.REGION,
         "as_of": Price.AS_OF,
-        "on_demand_dollars": round(total_dollars(found), 4),
+        "on_demand_dollars": round(found.dollars, 4),
         "provisioned_dollars": round(provisioned(found), 4),
+        "dollars_per_million_rows": _per(found.dollars, found.rows.value / 1e6),
+        "dollars_per_gb": _per(found.dollars, found.text_bytes / 1e9),
         "storage_dollars_per_month": round(stored_dollars(found), 4),
         "charges": lines,
+        "additions": [{"what": more.what, "dollars": round(more.dollars, 6)} for more in additions(found)],
+        "skip_unchanged_pays_from": pays_from(found),
+        "warm_throughput": asdict(warm) if (warm := warm_throughput(found)) else None,
+        "table": asdict(found.table) if found.table else None,
+        "prices": [
+            {"price": name, "dollars": getattr(Price, name), "source": PRICE_SOURCES[name]} for name in PRICE_SOURCES
+        ],
     }
 
 
-def total_dollars(found: LoadEstimate) -> float:
-    """Return what the load costs on demand."""
-    return sum(charge.dollars for charge in found.charges)
+def _per(dollars: float, quantity: float) -> float | None:
+    return round(dollars / quantity, 4) if quantity else None
+
+
+def _import(found: LoadEstimate, source: str) -> dict[str, Any] | None:
+    """Return what DynamoDB's Import from S3 would do instead; null where it cannot, or is not cheaper."""
+    advised = import_from_s3(found, source)
+    if advised is None:
+        return None
+    dollars = {"load_dollars": round(advised.load_dollars, 4), "import_dollars": round(advised.import_dollars, 4)}
+    return asdict(advised) | dollars | {"gb": round(advised.gb, 6), "price": PRICE_SOURCES["IMPORT_GB"]}
 
 
 def provisioned(found: LoadEstimate) -> float:
     """Return what the write units of table and indexes cost if provisioned at the last capacity."""
     last = found.scenarios[-1]
     return sum(
-        provisioned_dollars(target.units * found.scale, last.capacity.most, last.duration.seconds)
+        provisioned_dollars(found.units_of_target(target), last.capacity.most, last.duration.seconds)
         for target in found.targets
     )
 
@@ -124,6 +147,7 @@ def count_of(found: LoadEstimate, of: str) -> Estimate:
 
 
 SHOWN_CHARGES = 4
+LEAST_SAVED = 0.01  # dollars: a table is not made by hand for less
 LIMITS = {
     "capacity": "write capacity",
     "hot_key": "one partition key",
@@ -133,8 +157,8 @@ LIMITS = {
 }
 
 
-def estimate_lines(found: LoadEstimate, source: str) -> Iterator[str]:
-    """Yield the page, line by line."""
+def estimate_lines(found: LoadEstimate, source: str, against: Iterable[str] = ()) -> Iterator[str]:
+    """Yield the page, line by line; `against` says what a table holds."""
     files = "" if found.files == 1 else f"{found.files:,} files, "
     yield f"{source}: {files}{found.size_bytes:,} bytes, feed {found.feed_name}, table {found.feed.table}"
     yield _how_read(found)
@@ -144,6 +168,8 @@ def estimate_lines(found: LoadEstimate, source: str) -> Iterator[str]:
     yield from _times(found)
     yield ""
     yield from _costs(found)
+    yield from against
+    yield from _import_lines(found, source)
     for warned in warnings(found):
         yield f"! {warned.message}"
 
@@ -153,8 +179,8 @@ def _how_read(found: LoadEstimate) -> str:
     if found.is_exact:
         return f"The whole source was read: {read['rows_read']:,} rows."
     why = next((reading.why for reading in found.readings if reading.why), "not all files were read")
-    share = read["bytes_read"] / found.text_bytes if found.text_bytes else 1.0
-    where = f"{share * 100:.1f} % of the text in {read['windows']} window(s)"
+    part = read["bytes_read"] / found.text_bytes if found.text_bytes else 1.0
+    where = f"{part * 100:.1f} % of the text in {read['windows']} window(s)"
     return f"Sampled {where}: {why}. In parentheses: 95 % confidence intervals."
 
 
@@ -178,7 +204,7 @@ def _rate(found: LoadEstimate) -> str:
 
 def _units(found: LoadEstimate) -> str:
     names = ["the table" if target.index is None else f"index {target.index}" for target in found.targets]
-    counts = [f"{round(target.units * found.scale):,}" for target in found.targets]
+    counts = [f"{round(found.units_of_target(target)):,}" for target in found.targets]
     return " + ".join(f"{count} {name}" for count, name in zip(counts, names, strict=True))
 
 
@@ -192,14 +218,44 @@ def _times(found: LoadEstimate) -> Iterator[str]:
 
 
 def _costs(found: LoadEstimate) -> Iterator[str]:
-    total = _dollars(total_dollars(found))
-    yield f"  cost: about {total} on demand ({Price.REGION}, prices of {Price.AS_OF})"
+    per = {"million rows": found.rows.value / 1e6, "GB of text": found.text_bytes / 1e9}
+    each = ", ".join(
+        f"{dollars_text(found.dollars / quantity)} per {what}" for what, quantity in per.items() if quantity
+    )
+    about = f"  cost: about {dollars_text(found.dollars)} on demand ({Price.REGION}, prices of {Price.AS_OF})"
+    yield f"{about}: {each}" if each else about
     for charge in sorted(found.charges, key=lambda charge: -charge.dollars)[:SHOWN_CHARGES]:
-        yield f"    {_dollars(charge.dollars):>12}  {_quantity(charge.quantity)} {charge.what}"
+        yield f"    {dollars_text(charge.dollars):>12}  {_quantity(charge.quantity)} {charge.what}"
     yield (
         f"    With {found.scenarios[-1].capacity.most:,} write units a second provisioned, in whole hours: "
-        f"{_dollars(provisioned(found))}. Storage: {_dollars(stored_dollars(found))} a month."
+        f"{dollars_text(provisioned(found))}. Storage: {dollars_text(stored_dollars(found))} a month."
     )
+    more = ", ".join(f"{added.what} {dollars_text(added.dollars)}" for added in additions(found))
+    yield f"    Each would add: {more} (transfer and stream {REMEMBERED})."
+    yield from _table_lines(found.table) if found.table else ()
+    least = pays_from(found)
+    if least is not None and least < 1:
+        first = f"    skip_unchanged would read for {dollars_text(found.read_units * Price.READ_UNIT)} first"
+        yield f"{first}: it pays from {least * 100:.0f} % unchanged rows on; --against-table shows how many there are."
+
+
+def _table_lines(table: TableFacts) -> Iterator[str]:
+    """Yield what a table has that adds to its bill."""
+    has = [f"replicas in {', '.join(table.replicas)}, which are in the bill"] if table.replicas else []
+    has += [f"the index {name}, which the feed does not name and the bill has not" for name in table.unnamed]
+    has += ["a stream"] if table.has_stream else []
+    if has:
+        yield f"    The table has {'; '.join(has)}."
+
+
+def _import_lines(found: LoadEstimate, source: str) -> Iterator[str]:
+    advised = import_from_s3(found, source)
+    if advised is None or advised.load_dollars - advised.import_dollars < LEAST_SAVED:
+        return
+    bill = f"{dollars_text(advised.import_dollars)} instead of {dollars_text(advised.load_dollars)}"
+    yield f"  DynamoDB's Import from S3 would cost {bill}: {advised.gb:,.2g} GB at ${Price.IMPORT_GB} ({REMEMBERED})."
+    yield f"    {' '.join(advised.limits)}"
+    yield f"    {advised.command}"
 
 
 def _quantity(quantity: float) -> str:
@@ -219,17 +275,6 @@ def _estimate(number: Estimate) -> str:
     if number.low is None or number.high is None:
         return f"about {number.value:,}"
     return f"about {number.value:,} ({number.low:,} to {number.high:,})"
-
-
-def _dollars(dollars: float) -> str:
-    """Return an amount with the digits that matter.
-
-    >>> _dollars(312.5), _dollars(0.00031), _dollars(0.0000021)
-    ('$312.50', '$0.00031', '< $0.00001')
-    """
-    if dollars < 1e-5:
-        return "< $0.00001" if dollars else "$0"
-    return f"${dollars:,.2f}" if dollars >= 0.01 else f"${dollars:.2g}" if dollars >= 1e-4 else f"${dollars:.5f}"
 
 
 def time_text(seconds: float) -> str:

@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
@@ -16,8 +16,10 @@ from ingest.cli.output import Cell, FittingTable, TableColumn, line_console
 from ingest.cli.stack import DeployedStack, feeds_of
 from ingest.cli.status.query import is_day
 from ingest.cli.status.view import skipped_text, status_and_error, time_text
-from ingest.contract import FINAL_STATUSES, NO_FEED
+from ingest.contract import FINAL_STATUSES, NO_FEED, Price
 from ingest.errors import SettingsFault
+from ingest.estimate.cost import dollars_text, ended_dollars
+from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
 from ingest.ledger.progress import DayCount, by_day, total
 from ingest.ledger.queries import EndedFiles
@@ -25,6 +27,9 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Entry, WorkItem
 
 NOTHING = "No files ended on these days."
+ABOUT_COST = (
+    "Dollars are estimated from rows and bytes, an item as large as its row; storage, replicas and undos are not in it."
+)
 _ROW_COUNTS = (
     TableColumn("rows read"),
     TableColumn("written", may_go=1),
@@ -40,6 +45,7 @@ _COUNT_COLUMNS = (
     TableColumn("ignored", may_go=4),
     *_ROW_COUNTS,
     TableColumn("bytes", may_go=3),
+    TableColumn("dollars"),
 )
 _FILE_COLUMNS = (
     TableColumn("ended", "word"),
@@ -52,14 +58,25 @@ _FILE_COLUMNS = (
 )
 
 
-def print_counts(counts: list[DayCount], form: str) -> None:
-    """Print counts and their total."""
+def print_counts(counts: list[DayCount], feeds: Mapping[str, Feed], form: str, *, with_cost: bool) -> None:
+    """Print counts and their total; JSON has about what they cost in any case."""
+    costs = [_dollars(count, feeds.get(count.feed)) for count in counts]
     if form == "csv":
-        _print_csv(map(_count_document, counts), _count_document(DayCount("", "")))
+        documents = [_with_dollars(*counted, with_cost=with_cost) for counted in zip(counts, costs, strict=True)]
+        _print_csv(documents, _with_dollars(DayCount("", ""), 0.0, with_cost=with_cost))
     elif form == "json":
-        print(json.dumps({"days": [_with_statuses(count) for count in counts], "total": _with_statuses(total(counts))}))
+        *days, whole = map(_with_statuses, [*counts, total(counts)], [*costs, sum(costs)])
+        print(json.dumps({"days": days, "total": whole}))
     else:
-        _print_count_table(counts)
+        _print_count_table(counts, costs if with_cost else None)
+
+
+def _dollars(count: DayCount, feed: Feed | None) -> float:
+    return ended_dollars(count.row_counts, feed, files=count.files, seconds=count.seconds)
+
+
+def _with_dollars(count: DayCount, dollars: float, *, with_cost: bool) -> dict[str, Any]:
+    return _count_document(count) | ({"dollars": round(dollars, 6)} if with_cost else {})
 
 
 def print_files(ended: Iterable[tuple[str, Entry]], form: str) -> None:
@@ -87,8 +104,8 @@ def _count_document(count: DayCount) -> dict[str, Any]:
     }
 
 
-def _with_statuses(count: DayCount) -> dict[str, Any]:
-    return _count_document(count) | {"statuses": dict(count.statuses)}
+def _with_statuses(count: DayCount, dollars: float) -> dict[str, Any]:
+    return _count_document(count) | {"statuses": dict(count.statuses), "dollars": round(dollars, 6)}
 
 
 def _file_document(day: str, entry: Entry) -> dict[str, Any]:
@@ -121,18 +138,24 @@ def _flat(document: dict[str, Any]) -> dict[str, Any]:
     return document | {"error": error["message"], "error_code": error["code"]}
 
 
-def _print_count_table(counts: list[DayCount]) -> None:
+def _print_count_table(counts: list[DayCount], costs: list[float] | None) -> None:
+    console = line_console(sys.stdout)
     if not counts:
-        line_console(sys.stdout).print(NOTHING)
+        console.print(NOTHING)
         return
     rows = [_count_cells(count) for count in [*counts, total(counts)]]
-    line_console(sys.stdout).print(FittingTable(_COUNT_COLUMNS, rows))
+    if costs is not None:
+        for row, dollars in zip(rows, [*costs, sum(costs)], strict=True):
+            row["dollars"] = dollars_text(dollars)
+    console.print(FittingTable(_COUNT_COLUMNS, rows))
+    if costs is not None:
+        console.print(f"{ABOUT_COST} Prices: {Price.REGION}, {Price.AS_OF}.", soft_wrap=True)
 
 
 def _count_cells(count: DayCount) -> dict[str, Cell]:
     figures = {"files": f"{count.files:,}", "failed": f"{count.failed:,}", **_row_counts_cells(count.row_counts)}
     figures["ignored"] = f"{count.ignored:,}" if count.ignored else ""
-    return {"day": count.day, "feed": count.feed, **figures}
+    return {"day": count.day, "feed": count.feed, **figures, "dollars": ""}
 
 
 def _print_file_table(ended: list[tuple[str, Entry]]) -> None:
@@ -182,6 +205,7 @@ def history(
         str | None, typer.Option("--status", metavar="STATUS", help="Only files with this status, as FAILED.")
     ] = None,
     files: Annotated[bool, typer.Option("--files", help="List each file, instead of counts.")] = False,
+    cost: Annotated[bool, typer.Option("--cost", help="About what they cost, in dollars.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")] = False,
     stack: StackName = None,
     feeds: StackFeedsPath = None,
@@ -196,9 +220,12 @@ def history(
     Examples:
         ingest history --days 30 --csv > november.csv
         ingest history --day 2026-11-22 --status FAILED --files
+        ingest history --days 30 --cost
     """
     if as_csv and as_json:
         raise SettingsFault("--csv and --json cannot be combined.")
+    if files and cost:
+        raise SettingsFault("--files and --cost cannot be combined: dollars are of feeds and days.")
     deployed = DeployedStack(stack)
     known = feeds_of(deployed, feeds).known
     if feed not in (None, NO_FEED):
@@ -209,7 +236,7 @@ def history(
     if files:
         print_files(ended, form)
     else:
-        print_counts(list(by_day(ended)), form)
+        print_counts(list(by_day(ended)), known.feeds, form, with_cost=cost)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from typing import Annotated
 import typer
 
 from ingest.aws.local_files import Source
-from ingest.cli.changes import OperationTally
 from ingest.cli.commands import exit_code, fail
 from ingest.cli.options import (
     DEFAULT_FEEDS,
@@ -28,7 +27,7 @@ from ingest.cli.options import (
     feed_of,
 )
 from ingest.cli.output import About, console_on, print_check, print_duplicates, print_load, progress
-from ingest.cli.source import CheckTable, asked_check, open_budgets, open_source, open_table
+from ingest.cli.source import CheckTable, OperationTally, asked_check, open_budgets, open_source, open_table
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.errors import (
     AllRowsRejected,

@@ -2,18 +2,19 @@
 
 import csv
 import sys
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Annotated, Any, TextIO
 
 import typer
 
-from ingest.cli.changes import OperationTally, change_lines, shows_operations
 from ingest.cli.load import each_file, run_load
 from ingest.cli.options import DEFAULT_FEEDS, FeedsPath, Files, read_dialect
 from ingest.cli.output import About, print_check
-from ingest.cli.source import open_source
+from ingest.cli.source import OperationTally, open_source
+from ingest.contract import WriteOperation
 from ingest.dynamodb.batches import slices
-from ingest.dynamodb.encode import text_rows
+from ingest.dynamodb.encode import item_json, quoted, text_rows
 from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN
 from ingest.errors import SettingsFault
@@ -151,3 +152,27 @@ class PreviewWriter:
     def finish(self) -> None:
         """Flush what is buffered."""
         self._stream.flush()
+
+
+def shows_operations(feed: Feed) -> bool:
+    """Return whether items of a feed are shown with their operations: not where all of them are put."""
+    return feed.write != "put" or feed.operation is not None
+
+
+def change_lines(items: Items, feed: Feed) -> Iterator[str]:
+    """Yield a line of JSON for each item: the item as it is sent, in what would be done with it if that is not a put.
+
+    Of one that is deleted there are the key and the version; what an update removes has a list of its own.
+    """
+    if not shows_operations(feed):
+        yield from map(str, item_json(items).to_pylist())
+        return
+    kept = {feed.version_attribute, *(key.name for key in items.keys)}
+    whole = item_json(items).to_pylist()
+    deleted = item_json(items.only(kept)).to_pylist()
+    removing = [attribute for attribute in items.attributes if attribute.remove_null]
+    for row, operation in enumerate(items.operation_of_each(feed.write)):
+        item = deleted[row] if operation == WriteOperation.DELETE else whole[row]
+        is_update = operation == WriteOperation.UPDATE
+        removed = [quoted(a.name) for a in removing if is_update and not a.values[row].is_valid]
+        yield f'{{"{operation}":{item}' + (f',"remove":[{",".join(removed)}]' if removed else "") + "}"

@@ -4,6 +4,7 @@ import secrets
 import sys
 import tempfile
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.aws.local_files import PORTION_BYTES, Source, file_portions, file_size, local_file_id
 from ingest.cli.options import STDIN, file_name
-from ingest.dynamodb.item_writer import ItemWriter
+from ingest.dynamodb.item_writer import Heartbeat, ItemWriter, Taken, WriteResult, not_noted
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault
 from ingest.feeds.feed import Feed
 from ingest.feeds.tables import TableLimits
 from ingest.file import FileVersion
+from ingest.items.items import Items
 from ingest.items.mapping import Mapping
 
 
@@ -44,6 +47,7 @@ def open_source(text: str) -> Source:
 
 if TYPE_CHECKING:
     from ingest.dynamodb.budget.holder import WriteBudgets
+    from ingest.dynamodb.writers import WriterFactory
     from ingest.ledger.budget import TableBudgets
 
 CheckTable = Callable[[Mapping], None]
@@ -62,23 +66,37 @@ def _ledger_budgets(stack: str) -> "TableBudgets":
     return DeployedStack(stack).budgets
 
 
-def open_table(name: str, feed: Feed, budgets: "WriteBudgets | None" = None) -> tuple[ItemWriter, CheckTable]:
-    """Return a writer to a table, of the kind the feed names, and what compares its keys with a mapping's.
+def open_tables(name: str, budgets: "WriteBudgets | None" = None) -> "WriterFactory":
+    """Return what writes to tables, reads from them and describes them. `budgets` are the tables' write budgets.
 
-    No AWS call is made before the first item, or the first comparison. `budgets` are the tables' write budgets.
+    No AWS call is made before the first item, or the first description. `name` is the table that faults are about.
     """
     # AWS's library is imported where it is used: files on this machine need none of it.
     from ingest.cli.stack import config, preparing, session
     from ingest.dynamodb.budget.holder import NO_BUDGETS
     from ingest.dynamodb.writers import WriterFactory
 
-    def check(mapping: Mapping) -> None:
-        with preparing(f"looking at the keys of table {name}"):
-            tables.check_table(feed, mapping, table=name)
-
     with preparing(f"preparing to write to {name}"):
-        tables = WriterFactory(session(), config(), warn=_warn, budgets=budgets or NO_BUDGETS)
-        return tables.writer_for(feed, table=name), check
+        return WriterFactory(session(), config(), warn=_warn, budgets=budgets or NO_BUDGETS)
+
+
+def open_table(name: str, feed: Feed, budgets: "WriteBudgets | None" = None) -> tuple[ItemWriter, CheckTable]:
+    """Return a writer to a table, of the kind the feed names, and what compares its keys with a mapping's.
+
+    No AWS call is made before the first item, or the first comparison. `budgets` are the tables' write budgets.
+    """
+    from ingest.cli.stack import preparing
+
+    tables = open_tables(name, budgets)
+    with preparing(f"preparing to write to {name}"):
+        return tables.writer_for(feed, table=name), partial(_check_keys, tables, name, feed)
+
+
+def _check_keys(tables: "WriterFactory", name: str, feed: Feed, mapping: Mapping) -> None:
+    from ingest.cli.stack import preparing
+
+    with preparing(f"looking at the keys of table {name}"):
+        tables.check_table(feed, mapping, table=name)
 
 
 def asked_check(feed: Feed, table: str | None, *, aws: bool) -> CheckTable:
@@ -88,6 +106,21 @@ def asked_check(feed: Feed, table: str | None, *, aws: bool) -> CheckTable:
 
 def _warn(sentence: str) -> None:
     print(f"ingest: {sentence}", file=sys.stderr)
+
+
+class OperationTally:
+    """An `ItemWriter` that writes nothing and counts what would be done."""
+
+    stats = NOTHING_WRITTEN
+
+    def __init__(self, feed: Feed) -> None:
+        self.counts = Counter[str]()
+        self._feed = feed
+
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
+        """Count the items by operation."""
+        self.counts.update(items.operation_of_each(self._feed.write))
+        return WriteResult()
 
 
 class StandardInput:

@@ -85,8 +85,14 @@ class WriterFactory:
             connect = partial(table_exchange, opened, dynamodb.meta.client, name)
             budget = self._budgets.of(name, lambda: write_capacity(self.describe(feed, table=name)))
             writer = _writer(feed, rules, partial(RequestLoop, name, connect, budget=budget))
-            self._fast[key] = _skipping(writer, name, compared, connect) if compared else writer
+            self._fast[key] = SkipUnchangedWriter(_reads(name, connect), writer, compared) if compared else writer
         return self._fast[key]
+
+    def reads_for(self, feed: Feed, *, table: str | None = None) -> RequestLoop[KeysRequest]:
+        """Return what reads items of a feed's table, or of another, by their keys."""
+        opened, dynamodb = self._open(feed.role, feed.region)
+        name = table or feed.table
+        return _reads(name, partial(table_exchange, opened, dynamodb.meta.client, name))
 
     def check_table(self, feed: Feed, mapping: Mapping, *, table: str | None = None) -> None:
         """Compare the keys of a feed's table, or of another, with those of the items that a mapping makes.
@@ -162,12 +168,8 @@ def _writer(feed: Feed, rules: WriteRules, loop: Callable[..., RequestLoop[Any]]
     return ChangeWriter(batches, singles) if writes_batches(feed) else singles
 
 
-def _skipping(
-    writer: FastWriter, table: str, rules: ComparisonRules, connect: Callable[[], Exchange[Any]]
-) -> SkipUnchangedWriter:
-    """Return a writer that leaves out what the table holds already."""
-    loop = RequestLoop[KeysRequest](table, connect, limiter=READ_LIMITER, doing="reading from")
-    return SkipUnchangedWriter(loop, writer, rules)
+def _reads(table: str, connect: Callable[[], Exchange[Any]]) -> RequestLoop[KeysRequest]:
+    return RequestLoop[KeysRequest](table, connect, limiter=READ_LIMITER, doing="reading from")
 
 
 def table_session(

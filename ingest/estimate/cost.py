@@ -1,6 +1,7 @@
 """What loading costs: the sizes of the items, the write units of the table and of each of its indexes, the charges."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
@@ -10,16 +11,19 @@ import pyarrow.compute as pc
 
 from ingest.contract import Price
 from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
-from ingest.dynamodb.write_stats import NOTHING_WRITTEN, units_of
-from ingest.estimate.duration import Fleet
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WRITE_UNIT_BYTES, units_of
+from ingest.estimate.duration import Fleet, work_seconds
 from ingest.feeds.feed import Feed
 from ingest.items.columns import AnyArray
 from ingest.items.items import Items
+from ingest.items.mapping import Described
 from ingest.items.validate import item_sizes
+from ingest.ledger.row_counts import RowCounts
 
 MIN_SHARE = 1000  # a key with fewer than 1 in 1,000 of a block's writes is not tracked
 MAX_KEYS = 100_000  # are tracked; beyond that, the least frequent nine in ten are dropped
 
+READ_UNIT_BYTES = 4096  # of an item, for each unit of a consistent read; one unit where there is none
 GET_BYTES = 8 * 1024 * 1024  # of a ranged read, as in `ingest.aws.s3`
 LEDGER_UNITS_PER_FILE = 4  # docs/evidence.md
 LEDGER_UNITS_PER_SEGMENT = 6
@@ -105,7 +109,8 @@ class WriteCostEstimator:
 
     stats = NOTHING_WRITTEN
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, on_items: Callable[[Items], None] = lambda items: None) -> None:
+        self._on_items = on_items
         self.items = 0
         self.sizes: Counter[int] = Counter()
         table = WriteTarget(None, tuple(key.name for key in feed.key_attributes()))
@@ -126,6 +131,7 @@ class WriteCostEstimator:
             counts: list[Any] = found.field("counts").to_pylist()
             self.sizes.update(dict(zip(values, counts, strict=True)))
             self.items += len(items)
+            self._on_items(items)
             units = units_of(sizes)
             for target in self.targets:
                 target.add(items, units)
@@ -173,6 +179,27 @@ def _quantile(sizes: Counter[int], share: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class TableFacts:
+    """What DescribeTable says of a table that is there."""
+
+    replicas: tuple[str, ...] = ()  # regions
+    unnamed: tuple[str, ...] = ()  # indexes that the feed does not name
+    has_stream: bool = False
+    warm_units: int | None = None  # write units a second that it takes at once
+
+    @staticmethod
+    def of(described: Described, feed: Feed) -> "TableFacts":
+        """Return them of a description of a feed's table."""
+        indexes = described.get("GlobalSecondaryIndexes", [])
+        return TableFacts(
+            tuple(replica["RegionName"] for replica in described.get("Replicas", [])),
+            tuple(index["IndexName"] for index in indexes if index["IndexName"] not in feed.indexes),
+            bool(described.get("StreamSpecification", {}).get("StreamEnabled")),
+            described.get("WarmThroughput", {}).get("WriteUnitsPerSecond"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """What is loaded, and by how many functions."""
 
@@ -183,6 +210,9 @@ class Workload:
     seconds: float
     table_units: float
     index_units: float
+    read_units: float = 0.0  # of items, before those that differ are written
+    replicas: int = 0
+    item_gb: float = 0.0
     reject_parts: int = 0  # cells of files with rejects in them
     splits: bool = False  # then all bytes are read twice: the first time to find where segments begin
 
@@ -212,6 +242,9 @@ def charges(load: Workload, fleet: Fleet) -> list[Charge]:
     return [
         Charge("write units of the table", load.table_units, Price.WRITE_UNIT),
         Charge("write units of indexes", load.index_units, Price.WRITE_UNIT),
+        Charge("read units of the table", load.read_units, Price.READ_UNIT),
+        Charge("write units of replicas", load.replicas * (load.table_units + load.index_units), Price.WRITE_UNIT),
+        Charge("GB sent to replicas", load.replicas * load.item_gb, Price.REPLICATED_GB),
         Charge("write units of the ledger", ledger, Price.WRITE_UNIT),
         Charge("Lambda GB-seconds", busy_s * fleet.memory_mb / 1024, Price.LAMBDA_GB_SECOND),
         Charge("Lambda requests", invocations, Price.LAMBDA_REQUEST),
@@ -230,3 +263,37 @@ def provisioned_dollars(units: float, capacity: int, seconds: float) -> float:
     """
     hours = ceil(max(seconds, units / capacity) / 3600)
     return hours * capacity * Price.PROVISIONED_UNIT_HOUR
+
+
+def ended_dollars(row_counts: RowCounts, feed: Feed | None, *, files: int, seconds: float) -> float:
+    """Return about what files have cost that ended with these row counts, after so long in all.
+
+    The ledger has no write units: an item counts as large as its row's text, and costs as if it were new; a refused
+    condition costs like a write. Functions are those of the defaults. `feed` is None for files of no feed.
+    """
+    size = row_counts.bytes_read / max(1, row_counts.rows_read)
+    units = 1.0 if size <= WRITE_UNIT_BYTES else size / WRITE_UNIT_BYTES + 0.5  # rounded up, in the middle
+    tried = row_counts.rows_older + row_counts.rows_exists + row_counts.rows_replaced
+    read = row_counts.rows_written + row_counts.rows_unchanged if feed and feed.skip_unchanged else 0
+    load = Workload(
+        files=files,
+        size_bytes=row_counts.bytes_read,
+        segments=files,
+        workers=1,
+        seconds=max(seconds, work_seconds(row_counts.rows_read, row_counts.bytes_read)),
+        table_units=(row_counts.rows_written + tried) * units,
+        index_units=row_counts.rows_written * units * (len(feed.indexes) if feed else 0),
+        read_units=read * max(1, ceil(size / READ_UNIT_BYTES)),
+    )
+    return sum(charge.dollars for charge in charges(load, Fleet()))
+
+
+def dollars_text(dollars: float) -> str:
+    """Return an amount with the digits that matter.
+
+    >>> dollars_text(312.5), dollars_text(0.00031), dollars_text(0.0000021)
+    ('$312.50', '$0.00031', '< $0.00001')
+    """
+    if dollars < 1e-5:
+        return "< $0.00001" if dollars else "$0"
+    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.2g}" if dollars >= 1e-4 else f"${dollars:.5f}"

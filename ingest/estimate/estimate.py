@@ -1,12 +1,21 @@
 """From what was read of some files to an estimate for all of them: how much, how long, at what cost."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from math import sqrt
+from math import ceil, sqrt
 
 from ingest.aws.local_files import Source
-from ingest.estimate.cost import Charge, ItemSizes, Workload, WriteTarget, charges, summary
+from ingest.estimate.cost import (
+    READ_UNIT_BYTES,
+    Charge,
+    ItemSizes,
+    TableFacts,
+    Workload,
+    WriteTarget,
+    charges,
+    summary,
+)
 from ingest.estimate.duration import (
     EXPANDED_BYTES_S,
     Capacity,
@@ -42,6 +51,11 @@ class Estimate:
         """Return the sum with a known number."""
         low, high = (None if end is None else end + exact for end in (self.low, self.high))
         return Estimate(self.value + exact, low, high)
+
+    def times(self, factor: float) -> "Estimate":
+        """Return it as a multiple."""
+        low, high = (None if end is None else round(end * factor) for end in (self.low, self.high))
+        return Estimate(round(self.value * factor), low, high)
 
 
 def exactly(value: int) -> Estimate:
@@ -100,6 +114,8 @@ class LoadEstimate:
     fleet: Fleet
     limits: TableLimits | None = None  # the table's write budget
     begin_s: float = 0.0  # when the load is begun (epoch)
+    table: TableFacts | None = None  # of one that was looked at
+    growth: Mapping[str | None, float] = field(default_factory=dict)  # see `units_of_target`
 
     @property
     def files(self) -> int:
@@ -156,7 +172,17 @@ class LoadEstimate:
     @cached_property
     def units(self) -> Estimate:
         """The write units of the table and its indexes."""
-        return self.estimate(lambda part: part.units)
+        sent = sum(target.units for target in self.targets)
+        growth = sum(map(self.units_of_target, self.targets)) / (sent * self.scale) if sent else 1.0
+        return self.estimate(lambda part: part.units).times(growth)
+
+    def units_of_target(self, target: WriteTarget) -> float:
+        """Return the write units that the table or an index needs.
+
+        Those of the items that are sent, times the `growth` that a sample of the table has shown: an item costs what
+        the larger of it and the one it replaces does.
+        """
+        return target.units * self.scale * self.growth.get(target.index, 1.0)
 
     @property
     def sizes(self) -> ItemSizes | None:
@@ -189,8 +215,9 @@ class LoadEstimate:
     def demand(self, target: WriteTarget) -> Demand:
         """Return the write units that the table or an index needs."""
         hottest = target.hot_keys.hottest()
-        units = target.units * self.scale
-        return Demand(units, units * hottest[1] if hottest else 0.0, target.hot_keys.hottest_units * self.scale)
+        units = self.units_of_target(target)
+        together = target.hot_keys.hottest_units * self.scale * self.growth.get(target.index, 1.0)
+        return Demand(units, units * hottest[1] if hottest else 0.0, together)
 
     @cached_property
     def scenarios(self) -> tuple[Scenario, ...]:
@@ -237,7 +264,7 @@ class LoadEstimate:
     @cached_property
     def charges(self) -> list[Charge]:
         """What it costs, line by line."""
-        table, *indexes = (target.units * self.scale for target in self.targets)
+        table, *indexes = map(self.units_of_target, self.targets)
         load = Workload(
             files=self.files,
             size_bytes=self.size_bytes,
@@ -246,10 +273,29 @@ class LoadEstimate:
             seconds=self.scenarios[0].duration.seconds,
             table_units=table,
             index_units=sum(indexes),
+            read_units=self.read_units if self.feed.skip_unchanged else 0.0,
+            replicas=len(self.table.replicas) if self.table else 0,
+            item_gb=self.item_gb,
             reject_parts=self._reject_parts(),
             splits=self.segments > self.files,
         )
         return charges(load, self.fleet)
+
+    @property
+    def read_units(self) -> float:
+        """What reading items as large as those that are sent takes, before any is written."""
+        sizes = self.reader.write_cost.sizes.items()
+        return sum(ceil(size / READ_UNIT_BYTES) * count for size, count in sizes) * self.scale
+
+    @property
+    def item_gb(self) -> float:
+        """The items that are sent, by the bytes that DynamoDB counts."""
+        return sum(size * count for size, count in self.reader.write_cost.sizes.items()) * self.scale / 1e9
+
+    @property
+    def dollars(self) -> float:
+        """What it costs on demand."""
+        return sum(charge.dollars for charge in self.charges)
 
     def _reject_parts(self) -> int:
         """Return how many rejects parts are written: one for each cell of a file that has rejects."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ingest.aws.local_files import Source
 from ingest.estimate.cost import WriteCostEstimator
 from ingest.feeds.feed import Feed
+from ingest.items.items import Items
 from ingest.items.mapping import Mapping
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.reading.compression import RangeReader, codec_of, expanded_sizes, first_bytes
@@ -82,13 +83,21 @@ Watch = Callable[[RowCounts], None]
 
 
 class SampleReader:
-    """Reads files of one feed; `write_cost` and `reasons` add up over all of them. `check_table` as of `Load`."""
+    """Reads files of one feed; `write_cost` and `reasons` add up over all of them. `check_table` as of `Load`.
+
+    `on_items` gets all items that are read.
+    """
 
     def __init__(
-        self, feed: Feed, *, now_s: float, check_table: Callable[[Mapping], None] = lambda mapping: None
+        self,
+        feed: Feed,
+        *,
+        now_s: float,
+        check_table: Callable[[Mapping], None] = lambda mapping: None,
+        on_items: Callable[[Items], None] = lambda items: None,
     ) -> None:
         self._check_table = check_table
-        self.write_cost = WriteCostEstimator(feed)
+        self.write_cost = WriteCostEstimator(feed, on_items)
         self._tally = RejectTally(keep=0)
         self._feed = feed
         self._now_s = now_s
@@ -176,6 +185,42 @@ class SampleReader:
             load.run(read)
             return False
         return True
+
+
+class ItemSample:
+    """At most `most` of the items that are read, each as likely as any other: those with the least random numbers."""
+
+    def __init__(self, most: int, chance: Callable[[], float]) -> None:
+        self._most = most
+        self._chance = chance
+        self._least = 1.0  # no number from here on is kept
+        self._blocks: list[tuple[list[float], Items]] = []
+
+    def add(self, items: Items) -> None:
+        """Draw a number for each of the items, and keep those with small ones."""
+        if not self._most:
+            return
+        self._keep([self._chance() for _ in range(len(items))], items)
+        if sum(len(numbers) for numbers, _ in self._blocks) > 2 * self._most:
+            self._thin()
+
+    def blocks(self) -> list[Items]:
+        """Return the items, as far as they have the same attributes."""
+        self._thin()
+        return [items for _, items in self._blocks]
+
+    def _thin(self) -> None:
+        drawn = sorted(number for numbers, _ in self._blocks for number in numbers)
+        if len(drawn) > self._most:
+            self._least = drawn[self._most]
+            blocks, self._blocks = self._blocks, []
+            for numbers, items in blocks:
+                self._keep(numbers, items)
+
+    def _keep(self, numbers: list[float], items: Items) -> None:
+        rows = [row for row, number in enumerate(numbers) if number < self._least]
+        if rows:
+            self._blocks.append(([numbers[row] for row in rows], items.take(rows)))
 
 
 def _in_memory(data: bytes) -> RangeReader:

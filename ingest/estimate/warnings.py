@@ -1,16 +1,20 @@
 """What an estimate warns of, and what to do about it."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from shlex import quote
 
-from ingest.contract import Reason
+from ingest.contract import REMEMBERED, Price, Reason
 from ingest.estimate.cost import WriteTarget
-from ingest.estimate.duration import NEW_TABLE, PARTITION, QUOTA
+from ingest.estimate.duration import NEW_TABLE, PARTITION, QUOTA, Capacity
 from ingest.estimate.estimate import LoadEstimate
 from ingest.feeds.feed import Feed
 from ingest.ledger.row_counts import RowCounts
 
 SHORT_S = 60.0  # a shorter delay is not worth a warning
+LONG_NEW_S = 600.0  # of a new table's first capacity
+NEW_TABLE_READS = 12_000  # read units a second that a new on-demand table takes: they cost nothing to keep
 LONG_S = 4 * 3600.0
 MANY = 0.01  # share of the rows
 SHOWN = 40  # characters of a key
@@ -129,15 +133,48 @@ def _name(target: WriteTarget) -> str:
     return "the table" if target.index is None else f"the index {target.index}"
 
 
+@dataclass(frozen=True, slots=True)
+class WarmThroughput:
+    """What warming a table costs once, the time of the load without and with it, and the command."""
+
+    from_units: int
+    to_units: int
+    dollars: float
+    seconds_without: float
+    seconds_with: float
+    command: str
+
+
+def warm_throughput(found: LoadEstimate) -> WarmThroughput | None:
+    """Return what warming the table and its indexes does, where it is new; None where they take all of it at once."""
+    new = next((scenario.capacity for scenario in found.scenarios if scenario.capacity.is_new), None)
+    before = (found.table and found.table.warm_units) or NEW_TABLE
+    if new is None or min(new.most, QUOTA) <= before:
+        return None
+    units = min(new.most, QUOTA)
+    dollars = (units - before) * Price.WARM_WRITE_UNIT * len(found.targets)
+    cold_s, warm_s = (found.at_once(Capacity(units, is_new=is_new)).seconds for is_new in (True, False))
+    return WarmThroughput(before, units, dollars, cold_s, warm_s, _warm_command(found, units))
+
+
+def _warm_command(found: LoadEstimate, units: int) -> str:
+    warm = {"ReadUnitsPerSecond": NEW_TABLE_READS, "WriteUnitsPerSecond": units}
+    value = ",".join(f"{name}={number}" for name, number in warm.items())
+    command = f"aws dynamodb update-table --table-name {found.feed.table} --warm-throughput {value}"
+    updates = [{"Update": {"IndexName": name, "WarmThroughput": warm}} for name in found.feed.indexes]
+    return f"{command} --global-secondary-index-updates {quote(json.dumps(updates))}" if updates else command
+
+
 def _new_table(found: LoadEstimate) -> Iterator[LoadWarning]:
-    first = found.scenarios[0]
-    units = max(target.units for target in found.targets) * found.scale
-    if first.capacity.is_new and units / NEW_TABLE > 600:
+    units = max(map(found.units_of_target, found.targets))
+    warm = warm_throughput(found)
+    if found.scenarios[0].capacity.is_new and warm and units / warm.from_units > LONG_NEW_S:
+        saved = (warm.seconds_without - warm.seconds_with) / 60
         yield LoadWarning(
             "new_table",
-            f"A new on-demand table accepts {NEW_TABLE:,} write units a second, and doubles its earlier peak every 30 "
-            "minutes at most. Pre-warm it (aws dynamodb update-table --warm-throughput "
-            f"WriteUnitsPerSecond={min(first.capacity.most, QUOTA)},ReadUnitsPerSecond=12000), which is charged once.",
+            f"A new on-demand table takes {warm.from_units:,} write units a second at once, and doubles its earlier "
+            f"peak every 30 minutes at most. Warming it to {warm.to_units:,} costs ${warm.dollars:,.2f} once "
+            f"({REMEMBERED}) and saves {saved:,.0f} min: {warm.command}",
         )
 
 

@@ -4,7 +4,9 @@ Names and text count in UTF-8, numbers by their digits. Counting digits costs mo
 so there are bounds, too: where both say the same, as for nearly all items, no digit is looked at.
 """
 
+from base64 import b64decode
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from functools import reduce
 from typing import Any, cast
 
@@ -16,10 +18,11 @@ from ingest.feeds.feed import KeyAttribute, is_template, template_parts
 from ingest.items.columns import AnyArray, Attribute, byte_lengths, fill_null, rows_where
 from ingest.items.documents import document_bytes, read_json
 from ingest.items.mapping import Mapping
-from ingest.items.numbers import number_sizes
+from ingest.items.numbers import number_size, number_sizes
 from ingest.reading.rows import Fault, Rows
 
 LEAST_NUMBER = 1  # the zero
+NESTED_BYTES = 3  # of a list or map, beside one for each member
 MORE_THAN_HALF = 3  # what a number may take beyond a byte for two characters: `number_size`
 
 
@@ -207,3 +210,25 @@ def check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Fault
         if size > MAX_ITEM_BYTES:
             message = f"item is {size} bytes long; DynamoDB allows at most {MAX_ITEM_BYTES}"
             faults[row] = Fault(rows.record_of(row), Reason.ITEM_TOO_LARGE, message)
+
+
+def item_bytes(item: dict[str, Any]) -> int:
+    """Return the bytes that DynamoDB counts for an item, given as its JSON.
+
+    >>> item_bytes({"id": {"S": "Köln"}, "n": {"N": "-12.5"}, "l": {"L": [{"BOOL": True}]}})
+    18
+    """
+    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
+
+
+def _value_bytes(value: dict[str, Any]) -> int:
+    ((kind, inner),) = value.items()
+    if kind == "M":
+        return NESTED_BYTES + item_bytes(inner) + len(inner)
+    if kind == "L":
+        return NESTED_BYTES + sum(1 + _value_bytes(member) for member in inner)
+    if kind in ("SS", "NS", "BS"):
+        return sum(_value_bytes({kind[0]: member}) for member in inner)
+    if kind == "N":
+        return number_size(Decimal(inner))
+    return len(b64decode(inner)) if kind == "B" else len(inner.encode()) if kind == "S" else 1

@@ -80,17 +80,19 @@ def _rate(rows: int, begun_s: float | None, until_s: float) -> float | None:
 
 @dataclass(slots=True)
 class DayCount:
-    """The files of a feed that ended on a day: how many in which way, and their row counts together."""
+    """The files of a feed that ended on a day: how many in which way, their row counts and `seconds` together."""
 
     day: str
     feed: str
     statuses: Counter[str] = field(default_factory=Counter)
     row_counts: RowCounts = NOTHING
+    seconds: float = 0.0
 
     def add(self, entry: Entry) -> None:
         """Count one more."""
         self.statuses[entry.status] += 1
         self.row_counts = self.row_counts.plus(entry.row_counts)
+        self.seconds += entry.seconds or 0.0
 
     @property
     def files(self) -> int:

@@ -70,13 +70,11 @@ def ingest(command: str, target: str, feed: str, feeds: Path = FEEDS) -> list[st
     return [sys.executable, "-m", "ingest", command, target, "--feeds", str(feeds), "--feed", feed, "--json"]
 
 
-def load_all(files: list[Path], *, feed: str, simulator: Endpoint) -> list[dict[str, Any]]:
+def load_all(files: list[Path], *, feed: str, simulator: Endpoint, feeds: Path = FEEDS) -> list[dict[str, Any]]:
     """Load files at the same time, each by `ingest load` in a process of its own; return their row counts."""
     env = environment(dynamodb=simulator.url)
-    loads = [
-        subprocess.Popen(ingest("load", str(file), feed), stdout=subprocess.PIPE, text=True, cwd=file.parent, env=env)
-        for file in files
-    ]
+    cwd, commands = files[0].parent, [ingest("load", str(file), feed, feeds) for file in files]
+    loads = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=cwd, env=env) for command in commands]
     outputs = [load.communicate()[0] for load in loads]
     if any(load.returncode for load in loads):
         raise RuntimeError(f"ingest load failed: {outputs}")

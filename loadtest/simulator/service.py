@@ -164,6 +164,7 @@ class Service:
                 left.append((one, reason))
                 continue
             room -= size
+            self.statistics.read_units += read_units(size, is_consistent=is_consistent)
             found[one.named] += [requests.projected(parts[one.named], item)] if item else []
         self._note(left, of=len(asked))
         self.statistics.read += len(asked) - len(left)
@@ -173,9 +174,10 @@ class Service:
 
     def _take(self, writes: list[Write]) -> list[Write]:
         """Take the writes that find capacity and return the others."""
-        reasons = [(write, self._reason(write, self._units(write))) for write in writes]
-        refused = [(write, reason) for write, reason in reasons if reason]
-        taken = [write for write, reason in reasons if not reason]
+        asked = [(write, units, self._reason(write, units)) for write in writes for units in [self._units(write)]]
+        refused = [(write, reason) for write, _, reason in asked if reason]
+        taken = [write for write, _, reason in asked if not reason]
+        self.statistics.write_units += sum(units for _, units, reason in asked if not reason)
         self._note(refused, of=len(writes))
         done = [self._applied(write) for write in taken]
         if self._spool:

@@ -15,6 +15,7 @@ class Statistics:
 
     Attributes:
         items: writes that were made; `read`: keys that were looked at; `unmet`: conditions that were not met.
+        read_units, write_units: what these take, without indexes; not where writes are only counted.
         unprocessed: what found no capacity, in requests that were refused whole too; `throttles`: by reason.
         errors: error answers by name; throttling is among them, and `throttled_requests` counts that alone.
         per_second: items taken in each second since the first request.
@@ -26,7 +27,8 @@ class Statistics:
         self._clock = clock
         self._begun: float | None = None
         self.requests = self.items = self.unprocessed = self.throttled_requests = self.bytes = 0
-        self.read = self.unmet = 0
+        self.read = self.unmet = self.write_units = 0
+        self.read_units = 0.0
         self.throttles: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()

@@ -3,14 +3,18 @@
 import csv
 import io
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from ingest.cli import history as command
 from ingest.contract import Status
 from ingest.errors import BadHeader
+from ingest.estimate.cost import ended_dollars
+from ingest.feeds.feed import Feed, Index
 from ingest.file import FileVersion
 from ingest.ledger import queries as ledger_ended
 from ingest.ledger.claims import Outcome
@@ -178,9 +182,50 @@ def test_when_nothing_ended_it_says_so(capsys: pytest.CaptureFixture[str], empty
     )
 
 
+def expected_dollars(rows: int, files: int, seconds: float) -> float:
+    """Return what rows of one unit each cost by the price table: units, the function's time, the ledger, requests."""
+    units, gb_s = rows + 4 * files + seconds / 5, seconds * 1769 / 1024
+    sqs, reads, logs_gb = 3 * files + seconds / 20, files * 2 + 1, seconds / 5 * 2000 / 1e9
+    return logs_gb * 0.5 + units * 0.625e-6 + gb_s * 0.0000133334 + files * 0.2e-6 + sqs * 0.4e-6 + reads * 0.4e-6
+
+
+def test_cost_is_shown_by_feed_and_day_with_its_sum(
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
+) -> None:
+    ran = Ran(capsys, "history", "--cost")
+    *lines, about = ran.out.splitlines()
+    assert lines[0].split()[-2:] == ["bytes", "dollars"]
+    assert [line.split()[-1][0] for line in lines[2:]] == ["$", "$", "$"]
+    assert about.startswith("Dollars are estimated from rows and bytes") and "2026-11-22" in about
+    document = Ran(capsys, "history", "--cost", "--json").json
+    yesterday, today = document["days"]
+    assert yesterday["dollars"] == pytest.approx(expected_dollars(7, 1, 2.0), abs=1e-6)
+    assert today["dollars"] == pytest.approx(expected_dollars(1011, 3, 6.0), abs=1e-6)
+    assert document["total"]["dollars"] == pytest.approx(yesterday["dollars"] + today["dollars"], abs=1e-6)
+    rows = list(csv.DictReader(io.StringIO(Ran(capsys, "history", "--cost", "--csv").out)))
+    assert [float(row["dollars"]) for row in rows] == [yesterday["dollars"], today["dollars"]]
+
+
+def test_reads_and_indexes_and_large_rows_cost_too() -> None:
+    plain = Feed("o/", "Orders", "id")
+    row_counts = RowCounts(rows_read=100_000, rows_written=40_000, rows_unchanged=60_000, bytes_read=200 * 100_000)
+    cost = partial(ended_dollars, files=1, seconds=0.0)
+    writes = 40_000 * 0.625e-6
+    assert cost(row_counts, structs.replace(plain, skip_unchanged=True)) - cost(row_counts, plain) == pytest.approx(
+        100_000 * 0.125e-6
+    )
+    indexed = structs.replace(plain, indexes={"a": Index("a"), "b": Index("b")})
+    assert cost(row_counts, indexed) - cost(row_counts, plain) == pytest.approx(2 * writes)
+    large = RowCounts(rows_read=1000, rows_written=1000, bytes_read=2048 * 1000)
+    assert cost(large, plain) > 2.5 * 1000 * 0.625e-6
+    refused = RowCounts(rows_read=1000, rows_older=1000, bytes_read=100)
+    assert cost(refused, None) > 1000 * 0.625e-6
+
+
 @pytest.mark.parametrize(
     ("arguments", "begin"),
     [
+        (["--files", "--cost"], "--files and --cost cannot be combined"),
         (["--day", "today"], "--day 'today' is not a valid date"),
         (["--day", "2026-11-22", "--days", "2"], "--day and --days cannot be combined"),
         (["--status", "LOADING"], "--status 'LOADING' is not valid; accepted are COMPLETE"),

@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -368,3 +369,36 @@ def test_a_plan_says_how_long_the_tables_write_budget_takes(
     text = Ran(capsys, "plan", "a.csv", "--feed", "indexed").out
     assert "the write budget, by hours" in text
     assert "write budget" in text.split("the write budget, by hours")[1].splitlines()[0]
+
+
+# --- what would cost less
+
+
+def test_the_page_names_import_from_s3_where_it_saves_a_cent(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    Path("a.csv").write_bytes(orders(40_000))
+    text = Ran(capsys, "plan", "a.csv", "--feed", "orders").out
+    (line,) = [line for line in text.splitlines() if "Import from S3" in line]
+    assert re.search(
+        r"would cost \$0\.00\d+ instead of \$0\.0[23]\d*: 0\.00\d+ GB at \$0\.15 \(from memory, 2026-", line
+    )
+    assert "aws dynamodb import-table --s3-bucket-source" in text
+    found = plan(capsys, "a.csv", "--feed", "orders")["import_from_s3"]
+    assert found["import_dollars"] < found["load_dollars"] / 3
+    Path("b.csv").write_bytes(orders(100))
+    assert "Import from S3" not in Ran(capsys, "plan", "b.csv", "--feed", "orders").out
+    assert plan(capsys, "b.csv", "--feed", "orders")["import_from_s3"]["gb"] > 0
+
+
+def test_the_page_has_prices_by_rows_and_by_size_and_what_more_would_cost(
+    capsys: pytest.CaptureFixture[str], here: Path
+) -> None:
+    Path("a.csv").write_bytes(orders(500))
+    text = Ran(capsys, "plan", "a.csv", "--feed", "orders").out
+    cost = plan(capsys, "a.csv", "--feed", "orders")["cost"]
+    assert cost["dollars_per_million_rows"] == pytest.approx(0.99 * 0.625, rel=0.1)  # one of 100 rows is a reject
+    assert re.search(r"\): \$0\.6\d per million rows, \$\d\.\d\d per GB of text$", text, re.MULTILINE)
+    assert "an index of all rows $0.00031, a replica $0.00031, reading its stream" in text
+    assert cost["skip_unchanged_pays_from"] == pytest.approx(0.2)
+    assert "it pays from 20 % unchanged rows on" in text
+    assert cost["warm_throughput"]["dollars"] == pytest.approx(23.4)
+    assert {price["price"]: price["dollars"] for price in cost["prices"]}["WRITE_UNIT"] == 0.625e-6

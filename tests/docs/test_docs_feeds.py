@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest.cli.changes import change_lines
+from ingest.cli.preview import change_lines
 from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN
 from ingest.feeds.column import Column, Extra

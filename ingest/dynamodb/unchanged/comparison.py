@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
 from ingest.contract import WriteOperation
-from ingest.dynamodb.encode import item_json, value_texts
+from ingest.dynamodb.batches import each_text
+from ingest.dynamodb.encode import item_json, key_json, value_texts
 from ingest.feeds.feed import ORDER_ATTRIBUTE, Feed
 from ingest.feeds.operations import operation_of
 from ingest.items.columns import AnyArray, Attribute, byte_lengths, fill_null, joined, rows_where
@@ -80,6 +81,11 @@ class Comparison:
         same = self._each_same(items, answers) if stored is None else self._same(items, stored)
         return Unchanged(*([rows[place] for place in places] for places in same))
 
+    def stored(self, rows: Sequence[int], answers: Sequence[bytes]) -> list[dict[str, Any] | None]:
+        """Return the items that the table holds for some of the rows, given the answers that have them."""
+        stored = self._by_key(answers)
+        return [stored.get(self._key(json.loads(key))) for key in each_text(key_json(self._items.take(list(rows))))]
+
     def _operations(self, items: Items) -> AnyArray:
         if items.operations is not None:
             return items.operations
@@ -107,17 +113,20 @@ class Comparison:
 
     def _each_same(self, items: Items, answers: Sequence[bytes]) -> tuple[list[int], list[int]]:
         """Return the places of the items that are unchanged, others and own, looking at each item."""
-        there = [item for answer in answers for item in json.loads(answer)["Responses"].get(self._table, ())]
-        stored = {self._key(item): item for item in there}
+        stored = self._by_key(answers)
         others, own = list[int](), list[int]()
         texts, operations = item_json(items).to_pylist(), self._operations(items).to_pylist()
         for place, (text, operation) in enumerate(zip(texts, operations, strict=True)):
             item = json.loads(str(text))
             if self._is_same(items, place, operation, item, stored.get(self._key(item))):
                 row = item.get(self._row) if self._row else None
-                is_own = row is not None and stored[self._key(item)].get(self._row) == row
+                is_own = row is not None and stored[self._key(item)].get(self._row or "") == row
                 (own if is_own else others).append(place)
         return others, own
+
+    def _by_key(self, answers: Sequence[bytes]) -> dict[Hashable, dict[str, Any]]:
+        there = [item for answer in answers for item in json.loads(answer)["Responses"].get(self._table, ())]
+        return {self._key(item): item for item in there}
 
     def _is_same(self, items: Items, place: int, operation: Any, ours: Any, theirs: Any) -> bool:
         if operation == WriteOperation.DELETE:

@@ -33,6 +33,7 @@ def parts() -> dict[str, str]:
         "generating": _generating,
         "budget start": _budget_start,
         "budget": _budget,
+        "refresh": _refresh,
     }
     return {f"evidence {name}": make() for name, make in made.items()} | {"one core": one_core(), "scale": scale()}
 
@@ -214,6 +215,20 @@ def _budget_start() -> str:
         for budget in sorted({b for b, _ in found})
     )
     titles = ("units a second", *(f"{count} worker{'s' * (count > 1)}" for count in workers))
+    return _with_source(titles, rows, run)
+
+
+def _refresh() -> str:
+    run = read("refresh")
+    titles = ("items", "way", "read units", "write units", "USD for a million rows", "`plan --against-table` expects")
+    rows = (
+        [
+            *(one[name] for name in ("items", "way")),
+            *(f"{one[name]:,.0f}" for name in ("read_units", "write_units")),
+            *(f"{one[name] / 100:.3f}" for name in ("cents", "planned_cents")),
+        ]
+        for one in run["bills"]
+    )
     return _with_source(titles, rows, run)
 
 

@@ -272,6 +272,7 @@ def test_writes_cost_the_larger_of_before_and_after_and_a_refused_condition_too(
         assert error.value.response["Error"]["Code"] == "ProvisionedThroughputExceededException"
         assert error.value.response["ThrottlingReasons"][0]["reason"] == "TableWriteProvisionedThroughputExceeded"
         assert (simulator.statistics.unprocessed, simulator.statistics.throttled_requests) == (1, 1)
+        assert simulator.statistics.write_units == 4 + 4 + 4 + 4 + 4 + 1
 
 
 def test_a_put_over_a_larger_item_costs_what_that_one_does_in_a_batch_too() -> None:
@@ -296,6 +297,7 @@ def test_a_read_costs_a_unit_for_4_kb_or_half_of_one(is_consistent: bool, found:
         with pytest.raises(ClientError) as error:
             dynamodb.batch_get_item(RequestItems=answer["UnprocessedKeys"])
         assert error.value.response["ThrottlingReasons"][0]["reason"] == "TableReadProvisionedThroughputExceeded"
+        assert (simulator.statistics.read_units, simulator.statistics.write_units) == (10, 20 * 5)
 
 
 @pytest.mark.parametrize(("fault", "held_after"), [("reset_before", 0), ("reset_after", 1)])
