@@ -1,14 +1,18 @@
 """AWS for the command line: one session for all services, its clients, and what is wrong with its settings."""
 
+import gzip
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import botocore.session
+import msgspec
 from botocore.config import Config
 from botocore.exceptions import InvalidRegionError, ProfileNotFound
+from botocore.loaders import JSONFileLoader, Loader, create_loader
 
 from ingest.aws.errors import aws_call
 from ingest.errors import SettingsFault
@@ -19,11 +23,35 @@ _WRONG_SETTINGS = {
 }
 
 
+class _ServiceFiles(JSONFileLoader):
+    """Reads botocore's descriptions of services and endpoints in a fifth of the time its own JSON takes."""
+
+    def load_file(self, file_path: str) -> Any:
+        """Return what a file has, None if there is none; its name is given without the ending."""
+        for ending, opened in ((".json", open), (".json.gz", gzip.open)):
+            if Path(file_path + ending).is_file():
+                with opened(file_path + ending, "rb") as file:
+                    return msgspec.json.decode(file.read())
+        return None
+
+
+class _ServiceLoader(Loader):
+    """Looks for services by the names of folders: botocore looks into each of the four hundred, twice a client."""
+
+    FILE_LOADER_CLASS = _ServiceFiles
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        """Return the services there are; of one without this type it is said later that it is not found."""
+        return [path.name for root in self.search_paths if Path(root).is_dir() for path in Path(root).iterdir()]
+
+
 class Session:
     """What commands use of `boto3.Session`, by botocore alone where that will do: boto3 takes time to import."""
 
     def __init__(self) -> None:
         self._core = botocore.session.get_session()
+        paths = create_loader(self._core.get_config_variable("data_path")).search_paths
+        self._core.register_component("data_loader", _ServiceLoader(paths, include_default_search_paths=False))
         if region := os.environ.get("AWS_REGION"):  # botocore reads AWS_DEFAULT_REGION only, other tools this one too
             self._core.set_config_variable("region", region)
 
@@ -43,9 +71,13 @@ class Session:
 
     def resource(self, service: str, **settings: Any) -> Any:
         """Return one of boto3's resources; its `meta.client` is boto3's client."""
+        return self._of_boto3.resource(service, **settings)
+
+    @cached_property
+    def _of_boto3(self) -> Any:  # once: it changes how the core makes clients
         import boto3
 
-        return boto3.Session(botocore_session=self._core).resource(service, **settings)  # type: ignore[call-overload]
+        return boto3.Session(botocore_session=self._core)
 
 
 def session() -> Session:
