@@ -248,10 +248,10 @@ def test_ingest_has_at_most_170_modules() -> None:
     assert len([path for _, path in sources("ingest") if path.stat().st_size]) <= 170
 
 
-def test_loadtest_has_at_most_10_960_lines_in_120_modules() -> None:
+def test_loadtest_has_at_most_11_050_lines_in_120_modules() -> None:
     paths = [path for _, path in sources("loadtest")]
     assert len(paths) <= 120
-    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths) <= 10_960
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths) <= 11_050
 
 
 @pytest.mark.parametrize("module", [module for module, _ in sources("ingest")])
