@@ -53,7 +53,7 @@ def write_sample(folder: Path, total_bytes: int, seed: int, *, shape: str = "mix
 
 
 def write_rows(folder: Path, rows: int, seed: int, *, shape: str, key_order: str) -> Sample:
-    """Write a file of so many rows, with keys in order or in none; return it."""
+    """Write a file with a number of rows, their keys sorted or random; return it."""
     fields = tomllib.loads((RECIPES / f"{shape}.toml").read_text(encoding="utf-8"))
     fields |= {"size": None, "seed": seed, "key_order": key_order}
     made = Generation(recipe_of(FEEDS, fields.pop("feed"), rows=rows, **fields))

@@ -75,7 +75,7 @@ class Bench:
         return Case(partial(_command, party, mode), *files, {"party": party, "shape": shape, "mode": mode})
 
     def rows(self, party: str, rows: int, shape: str, key_order: str) -> Case:
-        """Return a party's case with a file of so many rows."""
+        """Return a party's case with a file of a number of rows."""
         of = partial(write_rows, self.folder, seed=self.seed, shape=shape, key_order=key_order)
         about = {"party": party, "shape": shape, "mode": "put", "key_order": key_order}
         return Case(partial(_command, party, "put"), of(rows), of(0), about)
