@@ -76,7 +76,7 @@ def _lighten_process() -> None:
     Here alone: what is done holds for a whole process, and only a process of this command is ours. No feed or command
     names a user's own code, which could miss numpy.
     """
-    gc.set_threshold(100_000)  # imports make no garbage, which was looked for 150 times
+    gc.set_threshold(250_000)  # imports make half of that and no garbage, which was looked for 150 times
     atexit.register(gc.freeze)  # after all other handlers: no look at every object of every module at the end
     sys.modules["numpy"] = None  # type: ignore[assignment]  # pyarrow imports it if it can, and nothing here needs it
     for name, value in ALLOCATOR.items():  # read by pyarrow when it is imported
