@@ -60,7 +60,7 @@ LIBRARIES = {
     "ingest.dynamodb": {"pyarrow"},
     "ingest.sniff": {"msgspec", "pyarrow"},
     "ingest.estimate": {"msgspec", "pyarrow"},
-    "ingest.cli": {"rich", "typer"},
+    "ingest.cli": {"msgspec", "rich", "typer"},
     "infra": {"aws_cdk", "boto3", "botocore", "constructs", "msgspec"},
     "infra.lint": {"cfnlint"},
     "infra.local": {"boto3", "botocore", "ministack", "rich"},

@@ -88,7 +88,7 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
 
 def _differences(feed: Feed) -> Iterator[str]:
     """Yield in a sentence each what is different about the table that exists."""
-    from ingest.cli.stack import config, preparing, session
+    from ingest.cli.aws import config, preparing, session
     from ingest.dynamodb.writers import WriterFactory
 
     try:

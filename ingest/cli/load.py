@@ -262,7 +262,7 @@ def show_duplicates(duplicates: list[DuplicateRow], *, as_json: bool) -> None:
 
 def table_place(feed: Feed) -> dict[str, str | None]:
     """Return region and account of a feed's table, as far as they are known before anything is written."""
-    from ingest.cli.stack import account_id, preparing, session
+    from ingest.cli.aws import account_id, preparing, session
 
     place = {"region": feed.region, "account": None}
     in_role = re.fullmatch(r"arn:[^:]+:iam::(\d+):.*", feed.role or "")

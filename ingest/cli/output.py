@@ -6,19 +6,18 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, TextIO
-
-from rich import box
-from rich.console import Console, ConsoleOptions, Group, RenderableType
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias
 
 from ingest.contract import WriteOperation
 from ingest.errors import IngestError
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally
 from ingest.rejects.reject import Document, DuplicateRow, Reject
+
+if TYPE_CHECKING:  # imported where it is drawn: a document of JSON needs none of it
+    from rich.console import Console, ConsoleOptions, Group, RenderableType
+    from rich.table import Table
+    from rich.text import Text
 
 MOST_COLUMNS = 2000  # wider than an object key and its figures
 RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps all of it in the rejects file
@@ -79,7 +78,7 @@ def print_check(
     print_duplicates(tally.duplicates, row_counts, console)
 
 
-def print_duplicates(duplicates: Sequence[DuplicateRow], row_counts: RowCounts | None, console: Console) -> None:
+def print_duplicates(duplicates: Sequence[DuplicateRow], row_counts: RowCounts | None, console: "Console") -> None:
     """Print a warning if there are many duplicates, and the first of them; no warning for a file that failed."""
     warning = row_counts.warning() if row_counts else None
     if warning:
@@ -88,8 +87,11 @@ def print_duplicates(duplicates: Sequence[DuplicateRow], row_counts: RowCounts |
         console.print(duplicates_view([duplicate.document() for duplicate in duplicates]))
 
 
-def duplicates_view(documents: Sequence[Document]) -> Group:
+def duplicates_view(documents: Sequence[Document]) -> "Group":
     """Return a table of the first duplicates, a column for each key attribute, and what it shows."""
+    from rich.console import Group
+    from rich.text import Text
+
     table = plain_table()
     for name in documents[0]["key"]:
         table.add_column(name, overflow="fold")
@@ -153,6 +155,9 @@ def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[RowCounts]
     if what is None or not sys.stderr.isatty():
         yield lambda row_counts: None
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -172,22 +177,27 @@ def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[RowCounts]
         yield advance
 
 
-class _Console(Console):
-    """A console that leaves it to the command what a reader that has ended means."""
+def _console(stream: TextIO, width: int | None = None) -> "Console":
+    from rich.console import Console
 
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
+    class Piped(Console):
+        """A console that leaves it to the command what a reader that has ended means."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Piped(file=stream, highlight=False, markup=False, emoji=False, width=width)
 
 
-def console_on(stream: TextIO) -> Console:
+def console_on(stream: TextIO) -> "Console":
     """Return a console that prints text as it is: a column may be called "[bold]"."""
-    return _Console(file=stream, highlight=False, markup=False, emoji=False)
+    return _console(stream)
 
 
-def line_console(stream: TextIO) -> Console:
+def line_console(stream: TextIO) -> "Console":
     """Return a console that wraps at the terminal's width; in a pipe, each row of a table is one line."""
     is_free = not stream.isatty() and "COLUMNS" not in os.environ
-    return _Console(file=stream, highlight=False, markup=False, emoji=False, width=MOST_COLUMNS if is_free else None)
+    return _console(stream, MOST_COLUMNS if is_free else None)
 
 
 def row_counts_sentence(row_counts: RowCounts, written: str = "written") -> str:
@@ -225,7 +235,9 @@ def _documents(rejects: list[Reject]) -> list[dict[str, Any]]:
     ]
 
 
-def _reject_table(tally: RejectTally) -> Table:
+def _reject_table(tally: RejectTally) -> "Table":
+    from rich.table import Table
+
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.reasons.most_common())
     table = Table(
         "line", "column", "reason", "value", "what is wrong", title=f"rejected: {reasons}", title_justify="left"
@@ -249,7 +261,7 @@ def printable(value: Any) -> str:
 
 SHORTEST, PLEASANT = 12, 20  # characters of a key: at least, and before columns are dropped in its favour
 GAP = 2
-Cell = str | Text
+Cell: TypeAlias = "str | Text"
 Row = Mapping[str, Cell]
 
 
@@ -281,8 +293,10 @@ class FittingTable:
         self._columns = [column for column in columns if any(row[column.name] for row in rows)]
         self._rows, self._title = rows, title
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> Iterator["RenderableType"]:
         """Yield the table, and the names of columns that were dropped."""
+        from rich.text import Text
+
         shown, dropped = self.fitting(options.max_width)
         table = plain_table(self._title)
         for column, width in zip(shown, self._widths(shown, options.max_width), strict=True):
@@ -317,8 +331,11 @@ class FittingTable:
         return widths
 
 
-def plain_table(title: str | None = None) -> Table:
+def plain_table(title: str | None = None) -> "Table":
     """Return an empty table whose only line is under the column names."""
+    from rich import box
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
     table.pad_edge = table.show_edge = False
     return table

@@ -72,7 +72,7 @@ def open_tables(name: str, budgets: "WriteBudgets | None" = None) -> "WriterFact
     No AWS call is made before the first item, or the first description. `name` is the table that faults are about.
     """
     # AWS's library is imported where it is used: files on this machine need none of it.
-    from ingest.cli.stack import config, preparing, session
+    from ingest.cli.aws import config, preparing, session
     from ingest.dynamodb.budget.holder import NO_BUDGETS
     from ingest.dynamodb.writers import WriterFactory
 
@@ -160,7 +160,7 @@ def _piped() -> BinaryIO:
 def _open_object(file: FileVersion) -> Source:
     from ingest.aws.clock import Clock
     from ingest.aws.s3 import S3Objects
-    from ingest.cli.stack import client
+    from ingest.cli.aws import client
 
     objects = S3Objects(client=client("s3", f"preparing to read {file.url}"), clock=Clock())
     try:
@@ -216,7 +216,7 @@ def _objects(name: str) -> list[Source]:
         raise SettingsFault(f"{name} is not an S3 URL; write s3://bucket/prefix/.")
     from ingest.aws.clock import Clock
     from ingest.aws.s3 import S3Listing, S3Objects
-    from ingest.cli.stack import client
+    from ingest.cli.aws import client
 
     s3 = client("s3", f"preparing to look at {name}")
     objects = S3Objects(client=s3, clock=Clock())

@@ -1,24 +1,23 @@
-"""AWS for the command line: sessions, clients, and the parts of the deployed stack.
+"""The parts of the deployed stack, for the command line.
 
 The stack is found by its CloudFormation outputs, or by the variables that its function has.
 """
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError, InvalidRegionError, ProfileNotFound
+from botocore.exceptions import ClientError
 
 from ingest.aws.clock import Clock
 from ingest.aws.errors import aws_call, error_code
 from ingest.aws.s3 import S3Listing
+from ingest.cli import aws
+from ingest.cli.aws import client, config, preparing
 from ingest.cli.options import DEFAULT_FEEDS
 from ingest.contract import Env, Output
 from ingest.errors import SettingsFault
@@ -46,46 +45,7 @@ _VARIABLES = {
     Output.LANDING_BUCKET: Env.LANDING_BUCKET,
     Output.REJECTS_BUCKET: Env.REJECTS_BUCKET,
 }
-_WRONG_SETTINGS = {
-    ProfileNotFound: "The AWS profile {profile!r} does not exist; `aws configure list-profiles` shows those that do.",
-    InvalidRegionError: "{region_name!r} is not the name of an AWS region; set AWS_REGION, as eu-central-1.",
-}
 _ALL_VARIABLES = {**_VARIABLES, Output.DEAD_LETTER_URL: Env.DEAD_LETTER_URL}  # only `redrive` needs the last
-
-
-def session() -> boto3.Session:
-    """Return a session. botocore reads AWS_DEFAULT_REGION only; every other AWS tool knows AWS_REGION too."""
-    return boto3.Session(region_name=os.environ.get("AWS_REGION"))
-
-
-def config() -> Config:
-    """Return the timeouts and retries of clients."""
-    return Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30)
-
-
-def client(service: Any, what: str) -> Any:
-    """Return a client; `what` says what it is for, as in "looking at the queue"."""
-    with preparing(what):
-        return session().client(service, config=config())
-
-
-def account_id() -> str:
-    """Return the account of the credentials, or raise AWS's error soon."""
-    patient = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=3)
-    return str(session().client("sts", config=patient).get_caller_identity()["Account"])
-
-
-@contextmanager
-def preparing(what: str) -> Iterator[None]:
-    """Raise what is wrong with the AWS settings as our faults, while sessions and clients are made."""
-    try:
-        with aws_call(what):
-            try:
-                yield
-            except (ProfileNotFound, InvalidRegionError) as error:
-                raise SettingsFault(_WRONG_SETTINGS[type(error)].format(**error.kwargs)) from error
-    except ValueError as error:  # botocore's, for an endpoint URL that is not valid
-        raise SettingsFault(f"AWS refused the settings while {what}: {error}.") from error
 
 
 class DeployedStack:
@@ -121,7 +81,7 @@ class DeployedStack:
         """The ledger."""
         name = self._find(Output.LEDGER_TABLE)
         with preparing(f"preparing to look at the ledger {name}"):
-            table = session().resource("dynamodb", config=config()).Table(name)
+            table = aws.session().resource("dynamodb", config=config()).Table(name)
         return TableLedger(table=table, clock=Clock(), keep_days=self._ledger_days)
 
     @cached_property
@@ -131,7 +91,7 @@ class DeployedStack:
 
         name = self._find(Output.LEDGER_TABLE)
         with preparing(f"preparing to share write budgets by the ledger {name}"):
-            table = session().resource("dynamodb", config=BUDGET_CONFIG).Table(name)
+            table = aws.session().resource("dynamodb", config=BUDGET_CONFIG).Table(name)
         return TableLedger(table=table, clock=Clock()).budgets
 
     @cached_property

@@ -10,9 +10,10 @@ import typer
 
 from ingest.aws.clock import Clock
 from ingest.aws.s3 import S3Objects
+from ingest.cli.aws import client
 from ingest.cli.options import AsJson, LedgerFile, StackName, VersionName, refuse_without_consent
 from ingest.cli.output import console_on
-from ingest.cli.stack import DeployedStack, client, services_of
+from ingest.cli.stack import DeployedStack, services_of
 from ingest.cli.status.file import choose, find_versions
 from ingest.file import FileVersion
 from ingest.recovery.undo import Undo, Undoing

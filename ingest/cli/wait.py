@@ -1,4 +1,7 @@
-"""`ingest wait`, `drop` and `cancel`: follow a file until it has ended, drop one and follow it, or end one early."""
+"""`ingest wait`, `drop` and `cancel`: follow a file until it has ended, drop one and follow it, or end one early.
+
+`ingest pause` and `resume`: whether the function processes messages at all.
+"""
 
 import json
 import sys
@@ -11,6 +14,8 @@ import typer
 from ingest.aws.clock import Clock
 from ingest.aws.errors import aws_call
 from ingest.aws.local_files import file_size
+from ingest.cli import aws
+from ingest.cli.aws import config, preparing
 from ingest.cli.commands import fail
 from ingest.cli.options import (
     DEFAULT_FEEDS,
@@ -24,7 +29,7 @@ from ingest.cli.options import (
     seconds_of,
 )
 from ingest.cli.output import console_on, row_counts_sentence
-from ingest.cli.stack import DeployedStack, client, services_of
+from ingest.cli.stack import DeployedStack, services_of
 from ingest.cli.status.file import choose, find_versions, place_of
 from ingest.cli.status.query import FileView, view_of
 from ingest.cli.status.view import file_document
@@ -138,6 +143,43 @@ def cancel(
     console.print(row_counts_sentence(outcome.row_counts), soft_wrap=True)
 
 
+def pause(stack: StackName = None, as_json: AsJson = False) -> None:
+    """Stop processing messages; they stay in the queue.
+
+    In-flight messages finish. Messages stay for up to 7 days: `ingest resume` continues with them. Nothing is lost.
+
+    Examples:
+        ingest pause --stack ingest-staging
+    """
+    _switch(DeployedStack(stack), on=False, as_json=as_json)
+
+
+def resume(stack: StackName = None, as_json: AsJson = False) -> None:
+    """Process messages again.
+
+    Examples:
+        ingest resume
+    """
+    _switch(DeployedStack(stack), on=True, as_json=as_json)
+
+
+def _switch(stack: DeployedStack, *, on: bool, as_json: bool) -> None:
+    has_changed = stack.event_source.switch(on=on)
+    waiting, held = stack.queue.waiting(), stack.queue.held()
+    if as_json:
+        state = "running" if on else "paused"
+        print(
+            json.dumps(
+                {"state": state, "changed": has_changed, "messages_waiting": waiting, "messages_in_flight": held}
+            )
+        )
+        return
+    what = f"The stack {stack.name} {'is' if has_changed else 'was already'} {'running' if on else 'paused'}."
+    kept = "." if on else "; they are kept for up to 7 days, until `ingest resume`."
+    in_flight = f" {held:,} in flight: they finish, or return to the queue." if held else ""
+    console_on(sys.stdout).print(f"{what} {waiting:,} message(s) in the queue{kept}{in_flight}", soft_wrap=True)
+
+
 def _local(text: str) -> Path:
     """Return the path of a file on this machine.
 
@@ -158,7 +200,8 @@ def _local(text: str) -> Path:
 def _upload(path: Path, bucket: str, key: str) -> str:
     """Upload a file, a large one in parts; return its eTag."""
     what = f"uploading {path} to s3://{bucket}/{key}"
-    s3 = client("s3", what)
+    with preparing(what):
+        s3 = aws.session().resource("s3", config=config()).meta.client  # boto3's alone has upload_file
     with aws_call(what):
         s3.upload_file(str(path), bucket, key)
         return str(s3.head_object(Bucket=bucket, Key=key)["ETag"]).strip('"')

@@ -57,7 +57,7 @@ SLICE_ITEMS = 1600 * MAX_BATCH_ITEMS  # encoded at a time: few kernel calls a ro
 MAX_SLICE_BYTES = 1 << 28  # as foretold by `most_bytes`: bounds memory, and is far below what 32-bit offsets reach
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there is one a request, and that would take a microsecond each
 class Batch:
     """One request body and the rows of the items that are in it, in order. Their requests as in `wire` are those of
     `encoded` from `first`, as are their write units those of `units`; None stands for one each.

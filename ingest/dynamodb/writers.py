@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import boto3
 import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
@@ -24,7 +23,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from ingest.aws.errors import aws_call, error_code
 from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.budget.holder import NO_BUDGETS, WriteBudgets, write_capacity
-from ingest.dynamodb.http.client import Exchange, table_exchange
+from ingest.dynamodb.http.client import AwsSession, Exchange, table_exchange
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.dynamodb.request_loop import RequestLoop
 from ingest.dynamodb.single_requests import WriteRules
@@ -46,14 +45,14 @@ DIFFERS_S = 10.0  # how old a description may be that a file fails for: the tabl
 class WriterFactory:
     """Makes the writers of feeds. Assumed roles and connections are kept from file to file.
 
-    `dynamodb` is the session's own resource, if there is one already: making another takes time. `warn` takes a
+    `dynamodb` is the session's own client, if there is one already: making another takes time. `warn` takes a
     sentence on each table whose keys may not be looked at. `budgets` are those of tables that may not be written to as
     fast as they take it.
     """
 
     def __init__(
         self,
-        session: boto3.Session,
+        session: AwsSession,
         config: Config,
         *,
         dynamodb: Any = None,
@@ -68,7 +67,8 @@ class WriterFactory:
         self._budgets = budgets
         self._now_s = now_s
         self._described: dict[tuple[str, str | None, str | None], tuple[float, Described | None]] = {}
-        self._opened: dict[tuple[str | None, str | None], tuple[boto3.Session, Any]] = {}
+        self._opened: dict[tuple[str | None, str | None], tuple[AwsSession, Any]] = {}
+        self._resources: dict[AwsSession, Any] = {}  # for boto3's writer alone
         self._fast: dict[tuple[object, ...], FastWriter | SkipUnchangedWriter] = {}
 
     def writer_for(self, feed: Feed, *, table: str | None = None) -> ItemWriter:
@@ -77,12 +77,14 @@ class WriterFactory:
         opened, dynamodb = self._open(feed.role, feed.region)
         rules = WriteRules.of(feed)
         if feed.writer == "boto3":
-            return Boto3Writer(dynamodb.Table(name), operation=rules.operation)
+            if opened not in self._resources:
+                self._resources[opened] = opened.resource("dynamodb", config=self._config)
+            return Boto3Writer(self._resources[opened].Table(name), operation=rules.operation)
         compared = ComparisonRules.of(feed) if feed.skip_unchanged and not rules.is_undo else None
         ways = (feed.is_conditional, writes_batches(feed))
         key = (name, feed.interleave, feed.role, feed.region, ways, rules, compared)
         if key not in self._fast:
-            connect = partial(table_exchange, opened, dynamodb.meta.client, name)
+            connect = partial(table_exchange, opened, dynamodb, name)
             budget = self._budgets.of(name, lambda: write_capacity(self.describe(feed, table=name)))
             writer = _writer(feed, rules, partial(RequestLoop, name, connect, budget=budget))
             self._fast[key] = SkipUnchangedWriter(_reads(name, connect), writer, compared) if compared else writer
@@ -119,7 +121,7 @@ class WriterFactory:
         name = table or feed.table
         with aws_call(f"looking at the keys of table {name}"):
             _, dynamodb = self._open(feed.role, feed.region)
-            described: Described = dynamodb.meta.client.describe_table(TableName=name)["Table"]
+            described: Described = dynamodb.describe_table(TableName=name)["Table"]
         return described
 
     def _faults(self, feed: Feed, mapping: Mapping, name: str, kept_s: float) -> list[str]:
@@ -150,11 +152,11 @@ class WriterFactory:
             self._warn(f"The keys of table {name} were not compared with those of its feed. {fault}")
             return None
 
-    def _open(self, role: str | None, region: str | None) -> tuple[boto3.Session, Any]:
+    def _open(self, role: str | None, region: str | None) -> tuple[AwsSession, Any]:
         if (role, region) not in self._opened:
             opened = table_session(self._session, role=role, region=region, config=self._config)
             is_own = opened is self._session and self._dynamodb is not None
-            dynamodb = self._dynamodb if is_own else opened.resource("dynamodb", config=self._config)
+            dynamodb = self._dynamodb if is_own else opened.client("dynamodb", config=self._config)
             self._opened[role, region] = opened, dynamodb
         return self._opened[role, region]
 
@@ -173,8 +175,8 @@ def _reads(table: str, connect: Callable[[], Exchange[Any]]) -> RequestLoop[Keys
 
 
 def table_session(
-    session: boto3.Session, *, role: str | None, region: str | None, config: Config | None = None
-) -> boto3.Session:
+    session: AwsSession, *, role: str | None, region: str | None, config: Config | None = None
+) -> AwsSession:
     """Return the session to write to a table with. Nothing is asked of AWS before the first request.
 
     Credentials of an assumed role hold for an hour, the most AWS allows from one role to another; botocore fetches new
@@ -182,6 +184,8 @@ def table_session(
     """
     if role is None and region in (None, session.region_name):
         return session
+    import boto3
+
     provider: CredentialProvider = _Assumed(session, role, config) if role else _Same(session)
     opened = botocore.session.Session()
     opened.register_component("credential_provider", CredentialResolver([provider]))
@@ -191,7 +195,7 @@ def table_session(
 class _Same(CredentialProvider):
     METHOD = "of another session"
 
-    def __init__(self, session: boto3.Session) -> None:
+    def __init__(self, session: AwsSession) -> None:
         super().__init__()
         self._session = session
 
@@ -202,7 +206,7 @@ class _Same(CredentialProvider):
 class _Assumed(CredentialProvider):
     METHOD = "assume-role"
 
-    def __init__(self, session: boto3.Session, role: str, config: Config | None) -> None:
+    def __init__(self, session: AwsSession, role: str, config: Config | None) -> None:
         super().__init__()
         self._session = session
         self._role = role
@@ -222,5 +226,5 @@ class _Assumed(CredentialProvider):
 
     def _client(self, service: str, **credentials: str) -> BaseClient:
         """Of the stack's own region: the endpoint of STS in its VPC, if it has one, is there."""
-        client: BaseClient = self._session.client(service, config=self._config, **credentials)  # type: ignore[call-overload]
+        client: BaseClient = self._session.client(service, config=self._config, **credentials)
         return client

@@ -1,11 +1,11 @@
 """Which items of a block, and of a segment, share a key, and on which lines they are.
 
 Two numbers are one key when DynamoDB says so: 1, 1.0 and 1e0. Across blocks only a 64-bit hash of each key is kept,
-about 80 bytes of memory a row; two keys of a million share a hash about once in 4 * 10^7 segments, which would count
+8 to 16 bytes of memory a row; two keys of a million share a hash about once in 4 * 10^7 segments, which would count
 one row as superseded instead of written and change nothing else. Blocks whose keys lie apart, as those of a file do
 that is in the order of its keys, share none: they are not hashed at all.
 
-Lines are looked up only where a duplicate is found: 8 of the 80 bytes say which row of its block has a hash. Of blocks
+Lines are looked up only where a duplicate is found: 8 of the 16 bytes say which row of its block has a hash. Of blocks
 with records of several lines the text is kept as well, a window of it at most.
 """
 
@@ -25,7 +25,7 @@ from ingest.items.numbers import canonical_number
 from ingest.reading.blocks import Position
 
 WINDOW_BYTES = 64 * 1024 * 1024
-MAX_KEYS = 1_000_000  # of a window are remembered: some 80 MB
+MAX_KEYS = 1_000_000  # of a window are remembered: some 16 MB
 Range = tuple[Any, Any] | None  # the least and the greatest; None: not known
 Key = Hashable
 LinesOf = Callable[[Collection[int]], Mapping[int, int]]  # the lines on which records of a block begin, by record
@@ -78,7 +78,7 @@ class SeenKeys:
 
     def __init__(self) -> None:
         self.count = 0
-        self._hashes: set[int] = set()
+        self._hashes: list[AnyArray] = []  # each once, as 64-bit numbers; a Python set takes nine times the memory
         self._blocks: list[HashedBlock] = []
         self._apart: list[tuple[KeyHashes, LinesOf | None]] = []  # not hashed yet
         self._range: Range = None
@@ -101,16 +101,21 @@ class SeenKeys:
             return 0
         for earlier, lines in self._apart[:-1]:
             self._hash(earlier, lines)
-        known = len(self._hashes)
-        self._hash(keys, lines_of)
+        new = self._hash(keys, lines_of)
         self._apart.clear()
-        return known + keys.count - len(self._hashes)
+        return keys.count - new
 
-    def _hash(self, keys: KeyHashes, lines_of: LinesOf | None) -> None:
-        self._hashes.update(keys.hashes)
+    def _hash(self, keys: KeyHashes, lines_of: LinesOf | None) -> int:
+        """Take hashes; return how many are new. Arrow looks up the many that are known among the few of the block."""
+        known = pa.chunked_array(self._hashes, pa.int64())
+        found = pa.Array.from_buffers(pa.int64(), keys.count, [None, pa.py_buffer(keys.hashes)]).unique()
+        again = known.filter(pc.is_in(known, value_set=found))
+        new = found.filter(pc.invert(pc.is_in(found, value_set=again))) if len(again) else found
+        self._hashes.append(new)
         if lines_of:
             records = keys.records if isinstance(keys.records, range) else array("I", keys.records)
             self._blocks.append(HashedBlock(keys.hashes, records, lines_of))
+        return len(new)
 
     def lines_before(self, keys: KeyHashes) -> dict[int, int]:
         """Return the lines of the last rows before a block that have keys of it, by hash: of the block just taken."""

@@ -93,7 +93,7 @@ def _services(
 ) -> WorkerServices:
     dynamodb = session.resource("dynamodb", config=CLIENT_CONFIG)
     s3 = session.client("s3", config=CLIENT_CONFIG)
-    tables = WriterFactory(session, CLIENT_CONFIG, dynamodb=dynamodb, warn=logger.warning, budgets=budgets)
+    tables = WriterFactory(session, CLIENT_CONFIG, dynamodb=dynamodb.meta.client, warn=logger.warning, budgets=budgets)
     keep_days = _number(environment, Env.LEDGER_DAYS)
     rejects_bucket, stack = _text(environment, Env.REJECTS_BUCKET), _text(environment, Env.STACK)
     return WorkerServices(

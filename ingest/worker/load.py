@@ -96,7 +96,7 @@ class Load:
     compressed, transcoded or has a footer, which is read from its beginning.
 
     Peak memory, whatever the rows: about four blocks, two portions, 120 MB while 100,000 rows, or 4 MiB of them, are
-    columns, items and rejects, and 80 MB for a window's keys (`DuplicateKeyWindow`), with its text where records have
+    columns, items and rejects, and 16 MB for a window's keys (`DuplicateKeyWindow`), with its text where records have
     several lines. With the interpreter's own, less than 350 MB at the largest `max_record_bytes` (tests/e2e).
     """
 

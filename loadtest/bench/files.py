@@ -49,7 +49,19 @@ def generation(total_bytes: int, seed: int, *, shape: str = "mixed", kind: str =
 def write_sample(folder: Path, total_bytes: int, seed: int, *, shape: str = "mixed", kind: str = QUOTE_FREE) -> Sample:
     """Write a file to the bucket in a folder; return it."""
     made = generation(total_bytes, seed, shape=shape, kind=kind)
-    path = folder / BUCKET / shape / f"{_in_path(kind)}-{total_bytes}.csv"
+    return _written(made, folder, shape, f"{_in_path(kind)}-{total_bytes}")
+
+
+def write_rows(folder: Path, rows: int, seed: int, *, shape: str, key_order: str) -> Sample:
+    """Write a file with a number of rows, their keys sorted or random; return it."""
+    fields = tomllib.loads((RECIPES / f"{shape}.toml").read_text(encoding="utf-8"))
+    fields |= {"size": None, "seed": seed, "key_order": key_order}
+    made = Generation(recipe_of(FEEDS, fields.pop("feed"), rows=rows, **fields))
+    return _written(made, folder, shape, f"{key_order}-{rows}")
+
+
+def _written(made: Generation, folder: Path, shape: str, name: str) -> Sample:
+    path = folder / BUCKET / shape / f"{name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.writelines(made)

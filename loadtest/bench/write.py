@@ -6,6 +6,7 @@ Parts are measured one by one; the results of those that are not asked for are k
 import argparse
 import json
 import os
+import statistics
 import sys
 import tempfile
 import tomllib
@@ -16,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.bench import report
-from loadtest.bench.files import MB, SHAPES, Sample, samples
+from loadtest.bench.files import MB, SHAPES, Sample, samples, write_rows
 from loadtest.bench.goals import Goal
 from loadtest.bench.measuring import Case, Document, Turn, measure
 from loadtest.bench.peers import MODES
-from loadtest.bench.processes import Endpoint, environment, ingest, simulator, trusting
+from loadtest.bench.processes import ROOT, Endpoint, environment, ingest, simulator, trusting
 from loadtest.harness import process
 from loadtest.harness.results import command_line, origin, write_document
 from loadtest.simulator import Latency
@@ -33,6 +34,18 @@ MODES_SHARE = 8  # of the product's file where each row is a request
 FIXED = (8, 16, 32, 64)
 MEMORY_FACTORS = (2, 20)  # of --megabytes
 
+WHOLE = (  # rows, shape, order of the keys
+    (1_000, "mixed", "sorted"),
+    (1_000_000, "mixed", "sorted"),
+    (4_000_000, "mixed", "sorted"),
+    (200_000, "wide", "sorted"),
+    (1_000_000, "mixed", "random"),
+)
+WHOLE_LOOP_SHARE = 10  # of the rows is what the loop gets, at least the fewest
+
+WHOLE_TIMES_THE_LOOP = dict(zip(WHOLE[1:4], (55, 60, 35), strict=True))
+WHOLE_PEAK_MB = {"sorted": 190, "random": 230}
+SMALLEST_CPU_S, HELP_CPU_S = 0.42, 0.2
 TIMES_THE_LOOP = {False: 40, True: 35}  # without TLS, with TLS
 SINGLE_ROWS_PER_CPU_S = {False: 30_000, True: 25_000}
 ROWS_PER_S = 60_000
@@ -60,6 +73,12 @@ class Bench:
         """Return a party's case with a file of a shape and size."""
         files = samples(self.folder, total_bytes, self.seed, shape=shape)
         return Case(partial(_command, party, mode), *files, {"party": party, "shape": shape, "mode": mode})
+
+    def rows(self, party: str, rows: int, shape: str, key_order: str) -> Case:
+        """Return a party's case with a file of a number of rows."""
+        of = partial(write_rows, self.folder, seed=self.seed, shape=shape, key_order=key_order)
+        about = {"party": party, "shape": shape, "mode": "put", "key_order": key_order}
+        return Case(partial(_command, party, "put"), of(rows), of(0), about)
 
     def measure(self, cases: Sequence[Case], *, tls: bool = False, latency_ms: int = 0) -> Iterator[Document]:
         """Yield what each case took, each run with a simulator of its own."""
@@ -127,7 +146,20 @@ def memory(bench: Bench) -> Iterator[Document]:
         yield from once.measure([bench.case(INGEST, factor * bench.total_bytes)])
 
 
-PARTS = {"shapes": shapes, "modes": modes, "latency": latency, "flow": limiter, "memory": memory}
+def whole(bench: Bench) -> Iterator[Document]:
+    """Yield whole processes, start included: the product, and the loop on a tenth of the rows; and `--help`."""
+    command, env = [sys.executable, "-m", "ingest", "--help"], environment()
+    help_s = statistics.median(process.run(command, cwd=ROOT, env=env).cpu_seconds for _ in range(2 * bench.repeat + 1))
+    for rows, shape, key_order in WHOLE:
+        cases = [
+            bench.rows(INGEST, rows, shape, key_order),
+            bench.rows(LOOP, max(rows // WHOLE_LOOP_SHARE, min(rows, WHOLE[0][0])), shape, key_order),
+        ]
+        for found in bench.measure(cases):
+            yield {**found, "of_rows": rows, "help_cpu_seconds": round(help_s, 3)}
+
+
+PARTS = {"whole": whole, "shapes": shapes, "modes": modes, "latency": latency, "flow": limiter, "memory": memory}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -160,6 +192,8 @@ def _part(name: str, arguments: argparse.Namespace) -> Document:
 
 def judge(parts: dict[str, list[Document]]) -> Iterator[Goal]:
     """Yield each goal of the parts that were measured."""
+    if "whole" in parts:
+        yield from _judge_whole(parts["whole"])
     if "shapes" in parts:
         for tls, times in TIMES_THE_LOOP.items():
             ours, loop = (
@@ -183,6 +217,30 @@ def judge(parts: dict[str, list[Document]]) -> Iterator[Goal]:
         small, large = (found["peak_resident_bytes"]["median"] for found in parts["memory"])
         yield Goal("peak resident MB with the largest file", large / MB, at_most=PEAK_MB)
         yield Goal("growth of the peak memory with the file", large / small, at_most=GROWTH)
+
+
+def _judge_whole(measured: list[Document]) -> Iterator[Goal]:
+    ours, loops = ({_whole_case(one): one for one in measured if one["party"] == party} for party in (INGEST, LOOP))
+    found = ours[WHOLE[0]]["cpu_seconds"]["median"]
+    yield Goal(f"CPU seconds of a load of {WHOLE[0][0]:,} rows, start included", found, at_most=SMALLEST_CPU_S)
+    yield Goal("CPU seconds of --help", measured[0]["help_cpu_seconds"], at_most=HELP_CPU_S)
+    for (rows, shape, order), times in WHOLE_TIMES_THE_LOOP.items():
+        case = (rows, shape, order)
+        what = f"times the boto3 loop's CPU, start included, {rows:,} rows of the shape {shape}"
+        yield Goal(what, whole_cpu_s(loops[case]) / whole_cpu_s(ours[case]), at_least=times)
+    for order, most in WHOLE_PEAK_MB.items():
+        peak = max(one["peak_resident_bytes"]["median"] for case, one in ours.items() if case[2] == order)
+        yield Goal(f"peak resident MB, keys {order}", peak / MB, at_most=most)
+
+
+def _whole_case(one: Document) -> tuple[int, str, str]:
+    return one["of_rows"], one["shape"], one["key_order"]
+
+
+def whole_cpu_s(one: Document) -> float:
+    """Return a case's CPU seconds, start included; of a party that got a share of the rows, those of all of them."""
+    start_s = float(one["start_up_cpu_seconds"])
+    return start_s + float(one["cpu_seconds"]["median"] - start_s) * int(one["of_rows"]) / int(one["rows"])
 
 
 def _rate(measured: list[Document], of: str, **wanted: object) -> float:

@@ -13,18 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from ingest.aws.local_files import Source
-from ingest.cli import load
+from ingest.cli import aws, load
 from ingest.cli import main as cli
 from ingest.cli.options import feed_of, file_name
 from ingest.cli.output import RAW_SHOWN
-from ingest.cli.source import StandardInput, open_table
+from ingest.cli.source import StandardInput
 from ingest.dynamodb.writers import WriterFactory
-from ingest.errors import AccessDenied, FileMissing, SettingsFault, Unavailable
+from ingest.errors import AccessDenied, SettingsFault, Unavailable
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import parse_feeds
 from ingest.ledger.row_counts import RowCounts
@@ -354,7 +353,7 @@ def test_another_url_is_refused_with_what_to_write(text: str, right: str) -> Non
 
 @pytest.fixture
 def orders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
+    monkeypatch.setattr(aws, "session", session)
     with mock_aws():
         yield table("Orders", "id")
 
@@ -665,16 +664,15 @@ def test_aws_settings_that_are_wrong_exit_with_2(
 
 
 def test_the_region_may_be_set_as_every_other_tool_knows_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str | None] = []
-
-    def recording(region_name: str | None = None) -> Any:
-        asked.append(region_name)
-        return session()
-
-    monkeypatch.setattr(boto3, "Session", recording)
     monkeypatch.setenv("AWS_REGION", "eu-north-1")
-    open_table("Orders", Feed("o/", "Orders", "id"))
-    assert asked == ["eu-north-1"]
+    assert aws.client("s3", "looking").meta.region_name == aws.session().region_name == "eu-north-1"
+
+
+def test_all_services_share_a_session_while_the_settings_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = aws.session()
+    assert aws.session() is first
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")
+    assert aws.session().get_credentials().access_key == "another"
 
 
 # --- bugs and interruptions ---
@@ -715,27 +713,23 @@ def test_an_interruption_exits_with_130_and_says_what_is_left(
     assert (ran.code, ran.err) == (130, f"ingest: {sentence}\n")
 
 
-def test_debug_may_stand_anywhere_and_shows_the_fault_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["ingest", "--debug", "check", "gone.csv", "--feed", "orders"])
-    with pytest.raises(FileMissing):
-        cli.main()
+def test_debug_may_stand_anywhere_and_shows_the_fault_itself() -> None:
+    run = as_a_process("--debug", "check", "gone.csv", "--feed", "orders")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.startswith("Traceback")
+    assert run.stderr.splitlines()[-1].startswith("ingest.errors.FileMissing: gone.csv")
 
 
 def test_the_module_is_the_command() -> None:
-    command = [sys.executable, "-m", "ingest", "check", "gone.csv", "--feed", "orders"]
-    run = subprocess.run(
-        command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False
-    )
+    run = as_a_process("check", "gone.csv", "--feed", "orders")
     assert (run.returncode, run.stdout) == (3, "")
     assert run.stderr.startswith("ingest: gone.csv does not exist")
 
 
-def test_the_command_exits_with_its_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["ingest", "check", "gone.csv", "--feed", "orders"])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    assert caught.value.code == 3
-    assert "gone.csv" in capsys.readouterr().err
+def as_a_process(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ingest", *arguments]
+    environment = {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 # --- help and schema ---
@@ -819,7 +813,7 @@ def test_a_wrong_dialect_flag_exits_with_2_and_says_what_is_accepted(
 @pytest.fixture
 def wrong(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A table `Orders` of another key, and `Right` of the feed's."""
-    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
+    monkeypatch.setattr(aws, "session", session)
     with mock_aws():
         table("Right", "id")
         yield table("Orders", "order_id", "day")

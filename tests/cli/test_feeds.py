@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from infra.settings import read_settings
+from ingest.cli import aws as cli_aws
 from ingest.feeds.parse import parse_feeds
 from tests.support.clients import mock_aws, session, table
 from tests.support.command import Ran
@@ -35,7 +35,7 @@ partition_key = "VISIT#{id}"
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
+    monkeypatch.setattr(cli_aws, "session", session)
     Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
     with mock_aws():
         yield

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from ingest.cli.commands import COMMANDS, EXIT_CODES, load_command
-from tests.support.command import Ran
+from tests.support.command import FEEDS, Ran
 
 ROOT = Path(__file__).parents[2]
 GROUPS = {"feeds": ("check", "schema")}
@@ -38,6 +38,24 @@ def test_the_list_of_commands_imports_none_of_them(arguments: list[str]) -> None
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert (ran.returncode, ran.stderr.split()) == (0, ["ingest.cli.commands", "ingest.cli.main"])
+
+
+def test_a_file_is_checked_without_what_only_others_need(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id\n1\n", encoding="utf-8")
+    (tmp_path / "feeds.toml").write_text(FEEDS, encoding="utf-8")
+    program = (
+        "import atexit, sys; from ingest.cli.main import main\n"
+        "unwanted = ('numpy', 'boto3', 'botocore', 'rich')\n"
+        "found = lambda: [name for name in unwanted if sys.modules.get(name)]\n"
+        "atexit.register(lambda: print(*found(), 'looked', file=sys.stderr))\n"
+        "main()"
+    )
+    command = [sys.executable, "-c", program, "check", "a.csv", "--feed", "orders", "--json"]
+    environment = {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.returncode, ran.stderr.split()) == (0, ["looked"])
 
 
 def functions() -> Iterator[tuple[str, Any]]:

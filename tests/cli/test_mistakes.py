@@ -5,9 +5,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import boto3
 import pytest
 
+from ingest.cli import aws
 from tests.support.clients import mock_aws
 from tests.support.command import Ran
 from tests.support.stacks import FakeSession
@@ -201,7 +201,7 @@ def test_a_mistake_is_answered_by_a_sentence_with_the_next_step(
         if not value:
             monkeypatch.delenv(name)
     if mistake.name == "wrong stack":
-        monkeypatch.setattr(boto3, "Session", lambda region_name=None: FakeSession())
+        monkeypatch.setattr(aws, "session", FakeSession)
     with nullcontext() if mistake.name == "no credentials" else mock_aws():  # which has some
         ran = Ran(capsys, *mistake.command.split())
     if "--json" in mistake.command:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 
+from ingest.cli import aws
 from ingest.cli.stack import DeployedStack
 from tests.support.clients import client, mock_aws, session
 from tests.support.command import Ran
@@ -24,7 +24,7 @@ class Switch:
 
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
+    monkeypatch.setattr(aws, "session", session)
     monkeypatch.setattr(DeployedStack, "event_source", Switch())
     with mock_aws():
         made: Any = client("sqs").create_queue(QueueName="files")

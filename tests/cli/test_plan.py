@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
 from ingest.aws.local_files import Source
+from ingest.cli import aws
 from ingest.cli.load import run_load
 from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import write_units
@@ -105,7 +105,7 @@ def test_the_estimate_of_a_whole_file_is_what_loading_it_does(file: File, data: 
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
+    monkeypatch.setattr(aws, "session", session)
     Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
     yield tmp_path
 

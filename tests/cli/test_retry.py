@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import boto3
 import pytest
 
+from ingest.cli import aws
 from ingest.contract import Output, Status
 from ingest.errors import TooManyRejects
 from ingest.feeds.dialect import Csv
@@ -174,7 +174,7 @@ def test_what_an_operator_ends_is_kept_as_long_as_the_stack_says(
         outputs = dict(zip(STACK_OUTPUTS, dropped.stack.variables.values(), strict=True))
         fake = FakeSession()
         fake.stacks["mine"] = outputs | {"LedgerDays": "30"}
-        monkeypatch.setattr(boto3, "Session", lambda region_name=None: fake)
+        monkeypatch.setattr(aws, "session", lambda: fake)
     else:
         monkeypatch.setenv("INGEST_LEDGER_DAYS", "30")
     assert Ran(capsys, "cancel", KEY, *(["--stack", "mine"] if named else [])).code == 0

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
+from ingest.cli import aws
 from ingest.cli.stack import DeployedStack
 from ingest.errors import SettingsFault
 from tests.support.clients import ledger_table, mock_aws
@@ -21,7 +21,7 @@ VARIABLES = {"INGEST_LEDGER_TABLE": "L2", "INGEST_QUEUE_URL": "q2", "INGEST_LAND
 def stacks(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str, str]]]:
     """The outputs of all stacks there are, by name."""
     fake = FakeSession()
-    monkeypatch.setattr(boto3, "Session", lambda region_name=None: fake)
+    monkeypatch.setattr(aws, "session", lambda: fake)
     with mock_aws():
         yield fake.stacks
 

@@ -7,10 +7,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from rich.console import Console
 
+from ingest.cli import aws
 from ingest.cli.status.query import Overview
 from ingest.cli.top import command
 from ingest.cli.top.collect import StackHealth
@@ -90,7 +90,7 @@ def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LiveStack
     Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
     with mock_aws():
         made = LiveStack()
-        monkeypatch.setattr(boto3, "Session", lambda region_name=None: made)
+        monkeypatch.setattr(aws, "session", lambda: made)
         monkeypatch.setattr(command, "Clock", lambda: made.clock)
         yield made
 

@@ -30,8 +30,10 @@ def table(**settings: Any) -> Iterator[write_modes.Table]:
     """Give a table of a simulator."""
     tables = {"Orders": Table(Key("id"))}
     config = Config(retries={"total_max_attempts": 1})
-    with Simulator(Settings(tables=tables, keeps_items=True, **settings)) as running:
-        dynamodb = session().resource("dynamodb", endpoint_url=running.url, config=config)
+    simulator = Simulator(Settings(tables=tables, keeps_items=True, **settings))
+    with simulator as running, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", running.url)
+        dynamodb = session().client("dynamodb", config=config)
         factory = WriterFactory(session(), config, dynamodb=dynamodb)
         try:
             yield write_modes.Table(
@@ -40,7 +42,8 @@ def table(**settings: Any) -> Iterator[write_modes.Table]:
         finally:
             for writer in factory._fast.values():
                 writer.close()
-            dynamodb.meta.client.close()
+            for made in (dynamodb, *(each.meta.client for each in factory._resources.values())):
+                made.close()
     gc.collect()
 
 

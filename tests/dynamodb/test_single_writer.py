@@ -40,7 +40,7 @@ def simulator(**settings: Any) -> Iterator[tuple[Simulator, Callable[..., Single
 
     def writer_for(feed: Feed, **limits: Any) -> SingleWriter:
         dynamodb = session().resource("dynamodb", endpoint_url=running.url)
-        writer = WriterFactory(session(), Config(), dynamodb=dynamodb).writer_for(feed)
+        writer = WriterFactory(session(), Config(), dynamodb=dynamodb.meta.client).writer_for(feed)
         assert isinstance(writer, SingleWriter)
         for name, value in limits.items():
             setattr(writer.loop, name, value)

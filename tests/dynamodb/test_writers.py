@@ -29,7 +29,7 @@ from ingest.errors import (
 from ingest.feeds.feed import Feed, Lineage, Operation
 from ingest.feeds.operations import write_operations
 from ingest.items.mapping import map_columns
-from tests.support.clients import client, mock_aws, resource, session
+from tests.support.clients import client, mock_aws, session
 
 ROLE = "arn:aws:iam::111122223333:role/writes-orders"
 REGION = "eu-west-1"
@@ -182,11 +182,12 @@ def test_the_fast_writer_of_a_table_is_kept_from_file_to_file() -> None:
     assert factory.writer_for(FEED, table="Others") is not writer
 
 
-def test_the_reference_writer_is_made_for_each_file_with_the_resource_there_is() -> None:
-    dynamodb = resource("dynamodb")
-    writer = WriterFactory(session(), Config(), dynamodb=dynamodb).writer_for(structs.replace(FEED, writer="boto3"))
-    assert isinstance(writer, Boto3Writer)
-    assert writer._table.meta.client is dynamodb.meta.client
+def test_the_reference_writer_is_made_for_each_file_with_one_resource() -> None:
+    factory = WriterFactory(session(), Config())
+    first, second = (factory.writer_for(structs.replace(FEED, writer="boto3")) for _ in range(2))
+    assert isinstance(first, Boto3Writer) and isinstance(second, Boto3Writer)
+    assert first is not second
+    assert first._table.meta.client is second._table.meta.client
 
 
 CHANGES = Operation("op", put=("I",), update=("U",), delete=("D",))
@@ -226,11 +227,10 @@ def test_each_mode_has_its_writer_and_the_operations_it_calls(
 
 
 class Described:
-    """A resource of one table, which may fail instead of describing it, and be made anew."""
+    """A client of one table, which may fail instead of describing it, and be made anew."""
 
     def __init__(self, key: str = "id", *, code: str = "") -> None:
         self.key, self.code, self.asked = key, code, 0
-        self.meta = self.client = self
 
     def describe_table(self, TableName: str) -> Any:
         self.asked += 1

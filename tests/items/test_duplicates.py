@@ -1,5 +1,6 @@
 """Last row wins, by DynamoDB's own idea of equal keys."""
 
+from array import array
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -125,6 +126,26 @@ def test_equal_numbers_are_seen_again_however_they_are_spelled(blocks: list[list
         values = set(map(Decimal, block))
         assert seen.add(keys_of([(number,) for number in block], types=("N",))) == len(expected & values)
         expected |= values
+
+
+class Hashed(KeyHashes):
+    """Keys that have these hashes, whatever they are."""
+
+    def __init__(self, hashes: list[int]) -> None:
+        super().__init__(items_with([(str(n),) for n in range(len(hashes))], types=("S",)))
+        self.__dict__ |= {"hashes": array("q", hashes), "range": None}
+
+
+SOME_HASHES = st.sampled_from([-(2**63), -1, 0, 1, 2, 3, 2**63 - 1]) | st.integers(-(2**63), 2**63 - 1)
+
+
+@given(st.lists(st.lists(SOME_HASHES, min_size=1), max_size=8))
+def test_rows_are_counted_by_their_hashes_as_pythons_sets_count_them(blocks: list[list[int]]) -> None:
+    seen, known = SeenKeys(), set[int]()
+    for number, block in enumerate(blocks):
+        counted, before = seen.add(Hashed(block)), len(known)
+        known.update(block)
+        assert counted == (before + len(block) - len(known) if number else 0)
 
 
 def test_blocks_of_a_file_in_the_order_of_its_keys_are_not_hashed() -> None:

@@ -53,7 +53,7 @@ class Judge:
         self._session = boto3.Session(region_name="eu-central-1")
         self._config = Config(parameter_validation=False, retries={"total_max_attempts": 1})
         self._resource = self._session.resource("dynamodb", endpoint_url=endpoint_url, config=self._config)
-        self._factory = WriterFactory(self._session, self._config, dynamodb=self._resource)
+        self._factory = WriterFactory(self._session, self._config, dynamodb=self._resource.meta.client)
         self._writers: list[Any] = []
         self._client: Any = self._session.client("dynamodb", endpoint_url=endpoint_url, config=self._config)
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
+from ingest.cli import aws
 from ingest.feeds.feed import Feed
 from ingest.ledger.claims import LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
@@ -103,7 +103,7 @@ def deployed(
     columns: int = 150,
 ) -> Iterator[LedgerScenario]:
     """Give a stack that the commands find by the environment, with a feeds.toml in the working folder."""
-    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
+    monkeypatch.setattr(aws, "session", session)
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.chdir(folder)
     (folder / "feeds.toml").write_text(feeds, encoding="utf-8")

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest.aws.clock import iso
-from ingest.cli.stack import DeployedStack, client
+from ingest.cli.aws import client
+from ingest.cli.stack import DeployedStack
 from ingest.cli.status.query import FileView, Overview, StatusLedger, StatusQuery, look
 from ingest.contract import NO_FEED, Output, Status
 from ingest.feeds.feed import Feeds

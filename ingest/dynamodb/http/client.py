@@ -4,11 +4,10 @@ import selectors
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-import boto3
 import botocore.session
-from botocore.credentials import ReadOnlyCredentials
+from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from ingest.aws.errors import aws_call, translate
@@ -167,7 +166,26 @@ class Exchange(Generic[T]):
         return [(self._release(connection, keep=False), error) for connection in late]
 
 
-def table_exchange(session: boto3.Session, client: Any, table: str) -> Exchange[Any]:
+class AwsSession(Protocol):
+    """What is used of `boto3.Session`, or of what stands for it where boto3 is not imported."""
+
+    @property
+    def region_name(self) -> str | None:
+        """The region of clients."""
+
+    @property
+    def client(self) -> Callable[..., Any]:
+        """Makes a client."""
+
+    @property
+    def resource(self) -> Callable[..., Any]:
+        """Makes one of boto3's resources."""
+
+    def get_credentials(self) -> Credentials | None:
+        """Return the credentials, if there are any."""
+
+
+def table_exchange(session: AwsSession, client: Any, table: str) -> Exchange[Any]:
     """Return an exchange that sends what is for a table where `client` would send it.
 
     Raises:

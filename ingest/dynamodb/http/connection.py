@@ -31,7 +31,7 @@ class Connection:
         except OSError as error:
             raise ConnectionLostError(f"{endpoint.host} cannot be reached: {error}") from error
         self._socket.setblocking(False)
-        self._unsent = memoryview(b"")
+        self._unsent: bytes | memoryview = b""
         self._reader, self._read_bytes = AnswerReader(), READ_BYTES
         self.answers = 0
 
@@ -55,14 +55,15 @@ class Connection:
         Raises:
             ConnectionLostError: the other side has closed it.
         """
-        self._unsent = memoryview(request)
+        self._unsent = request
         self.push()
 
     def push(self) -> None:
         """Send as much of the request as the socket takes now."""
         try:
             while self._unsent:
-                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+                sent = self._socket.send(self._unsent)
+                self._unsent = b"" if sent == len(self._unsent) else memoryview(self._unsent)[sent:]
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass
         except OSError as error:

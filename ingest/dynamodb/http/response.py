@@ -5,6 +5,13 @@ import zlib
 from dataclasses import dataclass
 
 MAX_HEAD_BYTES = 64 * 1024
+# A whole head as DynamoDB sends it, in one look: status, length and checksum, and nothing that changes what they mean.
+_USUAL_HEAD = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9]{2}) [^\r\n]*\r\n"
+    rb"(?:content-length: ?([0-9]{1,12})\r\n|x-amz-crc32: ?([0-9]{1,10})\r\n|connection: ?keep-alive\r\n"
+    rb"|(?!content-length|x-amz-crc32|connection|content-encoding|transfer-encoding)[^\r\n]+\r\n)*\r\n",
+    re.IGNORECASE,
+)
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: |\r|$)")
 # of a head in lower case
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n")
@@ -108,6 +115,9 @@ class AnswerReader:
 
 def _read_head(data: bytes | bytearray) -> _Head | None:
     """Return what the head of an answer says; None if more of it must come."""
+    usual = _USUAL_HEAD.match(data)
+    if usual and usual[2] and usual[1] not in (b"204", b"304"):
+        return int(usual[1]), usual.end(), int(usual[2]), int(usual[3]) if usual[3] else None, True
     begin = 0
     while True:
         end = data.find(b"\r\n\r\n", begin)

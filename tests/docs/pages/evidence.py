@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from loadtest.bench.write import whole_cpu_s
 from loadtest.scenarios.catalog import SCENARIOS
 from tests.docs.pages.markdown import table
 
@@ -26,6 +27,7 @@ def parts() -> dict[str, str]:
         "hostile": _hostile,
         "reading": _reading,
         "writing": _writing,
+        "whole": _whole,
         "latency": _latency,
         "planning": _planning,
         "cold start": _cold_start,
@@ -141,6 +143,24 @@ def _shape(shape: str, what: str) -> list[str]:
     ours, theirs = (rates[party, shape, False] for party in ("ingest load", "boto3 loop"))
     with_tls = rates["ingest load", shape, True] / rates["boto3 loop", shape, True]
     return [what, f"{ours:,.0f}", f"{theirs:,.0f}", f"{ours / theirs:.0f}", f"{with_tls:.0f}"]
+
+
+def _whole() -> str:
+    part = read("write")["parts"].get("whole")
+    if part is None:
+        return "Not measured yet: `python -m loadtest bench write --part whole`.\n"
+    cases: dict[tuple[Any, ...], dict[str, Document]] = {}
+    for one in part["measured"]:
+        cases.setdefault((one["of_rows"], one["shape"], one["key_order"]), {})[one["party"]] = one
+    rows = ([f"{count:,}", SHAPES[shape], order, *_beside(**both)] for (count, shape, order), both in cases.items())
+    titles = ("rows", "of", "keys", "`ingest load`, CPU seconds", "the usual loop", "times", "peak MB")
+    return _with_source(titles, rows, part)
+
+
+def _beside(**both: Document) -> list[str]:
+    ours, theirs = both["ingest load"], both["boto3 loop"]
+    taken, loop = whole_cpu_s(ours), whole_cpu_s(theirs)
+    return [f"{taken:.2f}", f"{loop:.1f}", f"{loop / taken:.0f}", _mb(ours["peak_resident_bytes"]["median"])]
 
 
 def _latency() -> str:

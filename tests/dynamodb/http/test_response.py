@@ -109,3 +109,30 @@ def test_a_right_checksum_is_accepted_and_one_of_compressed_bytes_not_looked_at(
 def test_any_bytes_are_an_answer_unfinished_or_none(data: bytes, begin: bytes) -> None:
     with contextlib.suppress(BadAnswerError):
         read_answer(begin + data)
+
+
+FIELDS = st.lists(
+    st.sampled_from(
+        [
+            *("Content-Length: 2", "content-length:2", "X-Amz-Crc32: 2745614147", "x-amz-crc32: 7", "Date: now"),
+            *("Connection: keep-alive", "Connection: close", "Content-Encoding: gzip", "Transfer-Encoding: chunked"),
+            *("X-Content-Length: 9", "Server: Content-Length: 9", "X-Empty:"),
+        ]
+    ),
+    unique_by=lambda field: field.partition(":")[0].lower(),
+)
+
+
+@given(FIELDS, st.sampled_from(["200 OK", "204 No Content", "304 Not Modified", "400 Bad Request", "500 "]))
+def test_a_usual_head_says_what_it_says_behind_another_which_is_read_field_by_field(
+    fields: list[str], status: str
+) -> None:
+    answer = "\r\n".join([f"HTTP/1.1 {status}", *fields, "", "{}"]).encode()
+    assert outcome(answer) == outcome(b"HTTP/1.1 100 Continue\r\n\r\n" + answer)
+
+
+def outcome(data: bytes) -> Answer | str | None:
+    try:
+        return read_answer(data)
+    except BadAnswerError as error:
+        return str(error)

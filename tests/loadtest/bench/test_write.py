@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from loadtest.bench import write
 from loadtest.bench.files import Sample
 from loadtest.bench.measuring import Case
-from loadtest.bench.write import Bench, judge
+from loadtest.bench.write import INGEST, LOOP, Bench, judge, whole, whole_cpu_s
 
 PUT = """
 import os, sys, urllib.request
@@ -73,6 +74,48 @@ def measured(party: str, speed: float, **changes: Any) -> dict[str, Any]:
     rate = {"median": speed, "min": speed, "max": speed}
     about = {"party": party, "shape": "mixed", "tls": False, "latency_ms": 0}
     return {**about, "rows_per_cpu_second": rate, "rows_per_second": rate, **changes}
+
+
+def whole_load(party: str, of_rows: int, rows: int, cpu_s: float, **about: str) -> dict[str, Any]:
+    spread = {"median": cpu_s}
+    found = {"party": party, "of_rows": of_rows, "rows": rows, "shape": "mixed", "key_order": "sorted"}
+    found |= {"cpu_seconds": spread, "start_up_cpu_seconds": 0.4, "help_cpu_seconds": 0.1}
+    return {**found, "peak_resident_bytes": {"median": 180e6}, **about}
+
+
+def test_what_a_share_of_the_rows_took_is_scaled_without_the_start() -> None:
+    assert whole_cpu_s(whole_load(LOOP, 1_000_000, 100_000, 10.4)) == pytest.approx(100.4)
+    assert whole_cpu_s(whole_load(INGEST, 1_000_000, 1_000_000, 2.0)) == pytest.approx(2.0)
+
+
+def test_whole_processes_are_judged_beside_the_loop_that_had_a_tenth() -> None:
+    million = (1_000_000, "sorted", 2.0), (1_000_000, "random", 2.2)
+    measured = [
+        *(whole_load(INGEST, rows, rows, cpu_s, key_order=order) for rows, order, cpu_s in million),
+        *(whole_load(LOOP, 1_000_000, 100_000, 10.4, key_order=order) for _, order, _ in million),
+        whole_load(INGEST, 1_000, 1_000, 0.43),
+        whole_load(INGEST, 4_000_000, 4_000_000, 8.0),
+        whole_load(LOOP, 4_000_000, 400_000, 50.4),
+        whole_load(INGEST, 200_000, 200_000, 2.0, shape="wide", peak_resident_bytes={"median": 191e6}),  # type: ignore[arg-type]
+        whole_load(LOOP, 200_000, 20_000, 7.4, shape="wide"),
+    ]
+    assert [(round(goal.found, 2), goal.is_met) for goal in judge({"whole": measured})] == [
+        (0.43, False),
+        (0.1, True),
+        (50.2, False),
+        (62.55, True),
+        (35.2, True),
+        (191.0, False),
+        (180.0, True),
+    ]
+
+
+@pytest.mark.e2e
+def test_whole_processes_are_measured_with_their_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write, "WHOLE", ((30, "mixed", "random"),))
+    ours, loop = whole(bench(tmp_path))
+    assert (ours["party"], ours["rows"], ours["of_rows"], loop["party"], loop["rows"]) == (INGEST, 30, 30, LOOP, 30)
+    assert 0 < ours["help_cpu_seconds"] < ours["cpu_seconds"]["median"] == pytest.approx(whole_cpu_s(ours))
 
 
 def fixed(*speeds: float) -> list[dict[str, Any]]:
