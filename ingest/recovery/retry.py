@@ -18,6 +18,7 @@ from ingest.ledger.order import time_of
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import NO_ITEMS, NOTHING_CARRIED_OVER, CarriedOver, Entry, SegmentPlan, WorkItem, is_open
 from ingest.queue.messages import body_of
+from ingest.worker.attempt import next_attempt
 from ingest.worker.ports import Services
 from ingest.worker.report import Reporter
 
@@ -174,13 +175,10 @@ class Retry:
 
     def _next(self, file: FileVersion, start: From) -> FileVersion:
         """Return the next attempt. One from the start has nothing of one that broke off before it began."""
-        for number in range((file.retry or 0) + 1, MOST_RETRIES + 1):
-            new = replace(
-                file, retry=number, event_time=None, undo=None
-            )  # it is not late: no one waits since that event
-            if start == CHECKPOINT or not (any(self._queries.segments(new)) or self._rejects.any_of(new)):
-                return new
-        raise SettingsFault(f"{file.url} was retried {MOST_RETRIES} times; drop it again instead.")
+        return next_attempt(
+            replace(file, undo=None),
+            lambda new: start == CHECKPOINT or not (any(self._queries.segments(new)) or self._rejects.any_of(new)),
+        )
 
     def _carry_over(self, old: FileVersion, new: FileVersion, segments: list[Entry]) -> CarriedOver:
         """Give the new attempt what the old one had finished."""

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest.contract import Metric, Skipped, Status
+from ingest.contract import Metric, Status
 from ingest.dynamodb.item_writer import Heartbeat, ItemWriter, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault, StillLoading, Unavailable
@@ -26,7 +26,6 @@ from ingest.worker.ports import Services, WorkerServices
 from tests.model.operator import Cut
 from tests.recovery.test_retry import FakeCopies, Operator
 from tests.support.fakes import FakeTable, RecordingMetrics
-from tests.support.items import python_items
 from tests.support.world import CSV, KEY, World, event
 
 ROWS = b"id,n\n" + b"".join(b"k%02d,%d\n" % (n, n) for n in range(40))
@@ -44,24 +43,17 @@ class Deleting:
     stats: WriteStats = NOTHING_WRITTEN
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
-        attribute, skipped = str(undo_attribute(self.feed)), dict[str, list[int]]()
-        for row, item in enumerate(python_items(items)):
+        result = WriteResult()
+        for row in range(len(items)):
             heartbeat()
             if self.fail_before and not self.fail_before[0]:
                 self.fail_before.pop()
                 raise Unavailable("The connection was cut.")
             self.fail_before[:] = [count - 1 for count in self.fail_before]
-            key = tuple(item[key.name] for key in items.keys)
-            stored = self.table.items.get(key)
-            prefix = str(item[attribute]).rpartition("#")[0] + "#"
-            if stored and str(stored.get(attribute, "")).startswith(prefix):
-                del self.table.items[key]
-                taken([row])
-                continue
-            why = Skipped.REPLACED if stored else Skipped.ABSENT
-            taken([row], why)
-            skipped.setdefault(why, []).append(row)
-        return WriteResult(skipped=skipped)
+            one = self.table.undo(items.take([row]), str(undo_attribute(self.feed)))
+            taken([row], next(iter(one.skipped), ""))
+            result += one.placed([row])
+        return result
 
 
 class Undoable(World):
