@@ -19,6 +19,7 @@ from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import NO_ITEMS, NOTHING_CARRIED_OVER, CarriedOver, Entry, SegmentPlan, WorkItem, is_open
 from ingest.queue.messages import body_of
 from ingest.worker.attempt import next_attempt
+from ingest.worker.lease import Timing
 from ingest.worker.ports import Services
 from ingest.worker.report import Reporter
 
@@ -82,7 +83,7 @@ class Retry:
             SettingsFault: there is nothing to go on from.
         """
         last = max(attempts, key=lambda entry: entry.work.file.retry or 0)
-        _refuse_undo(last, start)
+        _refuse_undo(last, start, self._clock.now_s())
         now = self._object_now(last.work.file)
         if not self._queries.file_status(replace(last.work.file, undo=None)).is_newest:
             return self._load_found(now, last.feed, start, as_newest=as_newest)
@@ -223,13 +224,29 @@ def refuse_held(parts: Iterable[Entry], now_s: float) -> None:
             )
 
 
-def _refuse_undo(last: Entry, start: From) -> None:
+def refuse_cut_off(entry: Entry, now_s: float) -> None:
+    """Check that no worker still is at an attempt that others have ended: it may write for as long as a lease holds.
+
+    Raises:
+        StillLoading: one may be.
+    """
+    left_s = (entry.ended_s or 0.0) + Timing().lease_s - now_s
+    if entry.is_cut_off and left_s > 0:
+        raise StillLoading(
+            f"{entry.work.name} was ended while a worker may have had it, which still writes until it learns of it: "
+            f"wait another {left_s:.0f} s."
+        )
+
+
+def _refuse_undo(last: Entry, start: From, now_s: float) -> None:
     """Check that the last attempt at a file does not undo it, or has ended: then it may be loaded again."""
     file = last.work.file
     if file.undo and is_open(last.status):
         raise StillLoading(f"{file.url} is being undone; wait until that has ended, or end it with `ingest cancel`.")
     if file.undo and start == CHECKPOINT:
         raise SettingsFault(f"{file.url} was undone; --from start loads all of it again.")
+    if file.undo:
+        refuse_cut_off(last, now_s)
 
 
 def is_untouched(entry: Entry) -> bool:

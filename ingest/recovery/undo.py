@@ -16,7 +16,7 @@ from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.work_item import LOADED, CarriedOver, Entry, WorkItem, is_open
 from ingest.queue.messages import body_of
 from ingest.reading.blocks import RULES
-from ingest.recovery.retry import refuse_held
+from ingest.recovery.retry import refuse_cut_off, refuse_held
 from ingest.worker.attempt import LoadSettings, next_attempt
 from ingest.worker.ports import Services
 
@@ -122,13 +122,15 @@ class Undo:
         return file
 
     def _refuse_open(self, loads: Sequence[Entry]) -> None:
+        now_s = self._services.clock.now_s()
         for entry in loads:
             if is_open(entry.status):
                 raise StillLoading(
                     f"{entry.work.name} is {entry.status}: it is still to be loaded. Wait until it has ended, or end "
                     "it with `ingest cancel`; then undo it."
                 )
-            refuse_held(list(self._queries.segments(entry.work.file)), self._services.clock.now_s())
+            refuse_cut_off(entry, now_s)
+            refuse_held(list(self._queries.segments(entry.work.file)), now_s)
 
     def _refuse_ended(self, last: Entry, loaded: Sequence[Entry]) -> None:
         file = last.work.file

@@ -37,6 +37,7 @@ Row = tuple[int, str, str]  # byte offset, key, number
 def check(simulation: ModelRun) -> None:
     """Fail unless nothing was lost, doubled or forgotten."""
     assert not simulation.queue.messages
+    assert not simulation.watch.wrong
     _check_dead_letters(simulation)
     _check_reported_rows(simulation)
     for entry in simulation.ledger.files():

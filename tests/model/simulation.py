@@ -111,6 +111,7 @@ class Kinds:
     ledger: Callable[[Clock], MemoryLedger] = MemoryLedger
     rejects: Callable[..., OwnRejects] = OwnRejects
     batches: type[BatchHandler] = BatchHandler
+    table: type[FakeTable] = FakeTable
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class ModelRun:
         self.queue = MemoryQueue(self.clock.now_s, self.most_received)
         self.bucket = Bucket()
         version = ORDER_ATTRIBUTE if self.is_ordered else None
-        self.table = FakeTable(refuse=lambda item: str(item["n"]) == REFUSED, version=version)
+        self.table = self.kinds.table(refuse=lambda item: str(item["n"]) == REFUSED, version=version)
         self.deployments = ORDERED if self.is_ordered else DEPLOYMENTS
         self.deployed = self.deployments[DEPLOYMENTS.index(self.deployed)]
         self.ledger = self.kinds.ledger(self.clock)
@@ -368,9 +369,10 @@ class ModelRun:
 
     def _retry_file(self, url: str, start: From, most_calls: int) -> None:
         """Let an operator retry a file, in one go or until a call to something outside."""
-        reported = self._operator().retry(url, start, most_calls=most_calls)
+        reported = self.operator().retry(url, start, most_calls=most_calls)
         self.retried.add(url)
         if isinstance(reported, Retried):
+            self.to_undo -= {url} if start == "start" else set()
             self.kept = self.kept.plus(reported.kept)
         else:
             self.cut_retries += 1
@@ -378,7 +380,7 @@ class ModelRun:
 
     def _undo_file(self, url: str, most_calls: int | None) -> None:
         """Let an operator undo a file, in one go or until a call to something outside; or look and confirm later."""
-        operator = self._operator()
+        operator = self.operator()
         self.to_undo.discard(url)
         try:
             undoing = self.asked.pop(url, None) or operator.look(url)
@@ -392,7 +394,8 @@ class ModelRun:
         except (SettingsFault, FileFault) as error:
             self._note(f"operator: undo of {url}: {error}")
 
-    def _operator(self) -> Operator:
+    def operator(self) -> Operator:
+        """Return someone who looks after files."""
         return Operator(self.ledger, self.queue, self.bucket, self.parts, self.reported, self.clock)
 
     def _give_up(self, url: str, cancel_calls: int | None) -> None:
@@ -400,7 +403,7 @@ class ModelRun:
         unfinished = [entry for entry in self.ledger.files() if entry.work.file.url == url and is_open(entry.status)]
         to_begin_again = self.to_undo if any(entry.work.file.undo for entry in unfinished) else self.given_up
         if cancel_calls is not None:
-            if self._operator().cancel(url, most_calls=cancel_calls):
+            if self.operator().cancel(url, most_calls=cancel_calls):
                 to_begin_again.add(url)
             return
         for entry in unfinished:

@@ -38,6 +38,7 @@ class Watch:
     outlived_keys: dict[Any, bool] = field(default_factory=dict)
     deleted: dict[Any, FileVersion] = field(default_factory=dict)  # by keys: the undo that has deleted the item last
     deletes: Counter[Key] = field(default_factory=Counter)  # by undos
+    wrong: list[str] = field(default_factory=list)
 
     def call(
         self,
@@ -99,18 +100,17 @@ class Watch:
         self.late_keys |= dict.fromkeys(changed, is_late)
         self.outlived_keys |= dict.fromkeys([*changed, *deleted], has_outlived)
         if deleted:
-            self._deleted(self.ledger.entries[key].work.file, [before[item] for item in deleted], late=has_outlived)
             self.deleted |= dict.fromkeys(deleted, self.ledger.entries[key].work.file)
+            self._deleted(self.ledger.entries[key].work.file, [before[item] for item in deleted], late=has_outlived)
 
     def _deleted(self, file: FileVersion, items: list[Any], *, late: bool) -> None:
-        """Look whether an undo may delete items: they name the file, which was undone before."""
+        """Note what is wrong with an undo that deletes these: they must name the file, which was undone before."""
         self.deletes[file.url, file.version] += len(items)
         others = [item for item in items if file_named(item) != file.file_id]
-        assert not others, f"the undo of {file.url} deletes {others}, of other files"
+        self.wrong += [f"the undo of {file.url} deletes {others}, of other files"] if others else []
         same = [e for e in self.ledger.files() if e.work.file.file_id == file.file_id and not e.work.file.undo]
-        assert late or {entry.status for entry in same} == {Status.UNDONE}, (
-            f"{file.url} is not UNDONE, and deleted from"
-        )
+        is_early = not late and {entry.status for entry in same} != {Status.UNDONE}
+        self.wrong += [f"{file.url} is not UNDONE, and deleted from"] if is_early else []
 
     def _entries(self) -> Records:
         return {key: replace(entry) for key, entry in self.ledger.entries.items()}

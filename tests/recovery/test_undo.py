@@ -305,6 +305,20 @@ def test_what_was_undone_can_be_loaded_again_by_a_retry_from_the_start_alone() -
     assert (world.table.items, world.statuses[2:]) == ({}, ["UNDONE", "undo COMPLETE"])
 
 
+def test_an_undo_that_was_looked_at_before_another_attempt_began_is_refused() -> None:
+    world = loaded(data=ROWS)
+    looked = world.look()
+    operator = Operator(world)
+    operator.copies = FakeCopies()
+    operator.retry()
+    for expected in (["COMPLETE", "WAITING"], ["COMPLETE", "COMPLETE"]):
+        assert world.statuses == expected
+        with pytest.raises(StillLoading, match="or was meanwhile"):
+            world._undo(10**6).run(looked)
+        world.deliver()
+    assert len(world.table.items) == 40
+
+
 # --- refused ---
 
 REFUSED: dict[str, Any] = {
@@ -336,6 +350,19 @@ def test_a_file_with_a_segment_that_a_worker_still_holds_is_refused() -> None:
     entry = world.ledger.segment_entries(world.attempts()[0].work.file)[0]
     entry.status, entry.until_s = Status.LOADING, world.clock.time_s + 30
     with pytest.raises(StillLoading, match="its worker holds the lease for another 30 s"):
+        world.look()
+
+
+def test_a_file_that_was_cancelled_while_a_worker_had_it_is_refused_until_its_lease_would_have_run_out() -> None:
+    world = Undoable()
+    file = FileVersion("landing-example", KEY, etag="e", sequencer="0A")
+    world.ledger.claim(WorkItem(file), feed="orders", token=LeaseToken("m1", 1, 1e12), order_ms=1)
+    cancel_file(world.services, world.attempts()[0])
+    world.clock.time_s += 50
+    with pytest.raises(StillLoading, match="wait another 10 s"):
+        world.look()
+    world.clock.time_s += 10
+    with pytest.raises(SettingsFault, match="does not have the settings"):  # for no reason of time
         world.look()
 
 
