@@ -15,17 +15,8 @@ from ingest.ledger.work_item import LOADED
 from ingest.rejects.reject import DUPLICATES
 from ingest.worker.attempt import DeployedSettings
 from ingest.worker.dispatch import LEAST_DEATHS
-from tests.model.simulation import (
-    AS_TEXT,
-    DEPLOYMENTS,
-    FEEDS,
-    FIRST,
-    HEAD,
-    ORDERED,
-    REFUSED,
-    Deployment,
-    ModelRun,
-)
+from tests.model.deployments import AS_TEXT, DEPLOYMENTS, FEEDS, FIRST, HEAD, ORDERED, REFUSED, Deployment
+from tests.model.simulation import ModelRun
 from tests.model.watch import file_named
 from tests.support.memory_ledger import MemoryEntry, MemoryLedger
 

@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
-
-from msgspec.structs import replace as replace_feed
 
 from ingest.aws.clock import iso
 from ingest.contract import RECONCILE_MESSAGE, Status
 from ingest.errors import FileFault, GivenUp, IngestError, InternalFault, SettingsFault, StillLoading, Unavailable
-from ingest.feeds.feed import ORDER_ATTRIBUTE, Feed, Feeds, Lineage, RowLimit
+from ingest.feeds.feed import ORDER_ATTRIBUTE, Feed
 from ingest.feeds.operations import undo_attribute
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
@@ -21,9 +19,9 @@ from ingest.recovery.undo import Undoing
 from ingest.worker.batch import BatchHandler
 from ingest.worker.dispatch import Dispatcher, Message, build_dispatcher
 from ingest.worker.lease import Timing
-from ingest.worker.load import Sizes
 from ingest.worker.ports import WorkerServices
 from tests.model.budget import OwnBudget, SharedBudget
+from tests.model.deployments import DEPLOYMENTS, FEEDS, FIRST, ORDERED, REFUSED, Deployment
 from tests.model.operator import Operator
 from tests.model.scheduler import LAST, Act, Kind, Runner, Scheduler
 from tests.model.services import (
@@ -43,60 +41,11 @@ from tests.model.services import (
     ReportedOutcome,
 )
 from tests.model.sqs import Delivery, MemoryQueue
-from tests.model.watch import LEASE_S, ROW, Watch
+from tests.model.watch import LEASE_S, Watch
 from tests.support.fakes import FakeTable, RecordingDeadLetters, RecordingMetrics
 from tests.support.memory_ledger import MemoryLedger
 
 BUCKET = "landing"
-FEED = Feed("orders/", "Orders", "id", columns={"n": "N"}, lineage=Lineage(row=ROW))
-FEEDS = Feeds({"orders": FEED})
-HEAD = b"id,n\n"
-REFUSED = "13"  # the table takes no item with this number
-SIZES = Sizes(block=20, cell=36, window=48)
-SEGMENT_BYTES = 72
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """What is deployed: the feeds, and how files are cut."""
-
-    feeds: Feeds = FEEDS
-    sizes: Sizes = SIZES
-    segment_bytes: int = SEGMENT_BYTES
-
-
-AS_TEXT = replace_feed(FEED, columns={"n": "S"})  # every cell is a value
-FIRST = Deployment()
-WITHOUT_FEEDS = Deployment(Feeds({"others": Feed("others/", "Others", "id")}))
-DEPLOYMENTS = (  # each changes one setting, and an act goes from any to any
-    FIRST,
-    Deployment(sizes=replace(SIZES, block=28)),
-    Deployment(segment_bytes=10**6),
-    Deployment(segment_bytes=40),
-    Deployment(Feeds({"orders": AS_TEXT})),
-    Deployment(Feeds({"renamed": FEED})),
-    WITHOUT_FEEDS,
-    Deployment(sizes=replace(SIZES, cell=52)),
-    FIRST,
-    Deployment(sizes=replace(SIZES, window=20)),
-    Deployment(segment_bytes=110),
-    Deployment(sizes=replace(SIZES, rules=SIZES.rules + 1)),
-    Deployment(Feeds({"renamed": AS_TEXT})),
-    Deployment(Feeds({"orders": replace_feed(FEED, max_rejects=RowLimit(count=1000))})),
-    Deployment(sizes=replace(SIZES, block=60)),
-    WITHOUT_FEEDS,
-)
-
-
-def ordered(deployment: Deployment) -> Deployment:
-    """Return a deployment whose feeds are ordered by file; their items name it by that alone."""
-    feeds = {
-        name: replace_feed(feed, newest="file", lineage=Lineage()) for name, feed in deployment.feeds.feeds.items()
-    }
-    return replace(deployment, feeds=Feeds(feeds))
-
-
-ORDERED = tuple(map(ordered, DEPLOYMENTS))
 TIMING = Timing(lease_s=LEASE_S, checkpoint_s=5, within_block_s=5, stop_before_end_s=45)
 FUNCTION_S = 900
 STUCK_S = 3600.0

@@ -10,8 +10,9 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
 from ingest.worker.load import Load
 from tests.model.check import check
+from tests.model.deployments import FEED, HEAD, REFUSED, SIZES
 from tests.model.scheduler import Act, Kind
-from tests.model.simulation import FEED, HEAD, REFUSED, SIZES, STUCK_S, Kinds, ModelRun
+from tests.model.simulation import STUCK_S, Kinds, ModelRun
 from tests.support.fakes import FakeTable, RecordingRejects
 
 KEY = "orders/b.csv"
