@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ingest.contract import DUPLICATE, FINAL_STATUSES, SKIPPED, LedgerKeys, Status
-from ingest.errors import Cancelled, GivenUp
+from ingest.errors import Cancelled, GivenUp, WaitingForBudget
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.reading.blocks import Position
@@ -220,6 +220,11 @@ class Entry:
     error: str | None = None
     error_code: str | None = None
     order_ms: int | None = None
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether it waits because too many workers share the write budget of its table."""
+        return self.status == Status.WAITING and self.error_code == WaitingForBudget.code
 
     @property
     def is_cut_off(self) -> bool:
