@@ -168,13 +168,13 @@ class ModelRun:
             self._ask_for_those_no_feed_took()
             if self.is_settled and not self.given_up and not self.to_undo:
                 return
+            self.clock.time_s += STUCK_S  # also longer than any lease: an operator waits until that has run out
             self.deployed = self.deployments[0] if "others" in self.deployed.feeds.feeds else self.deployed
             for url in sorted(self.given_up):
                 self._retry_file(url, "checkpoint", 99)
             self.given_up.clear()
             for url in sorted(self.to_undo):
                 self._undo_file(url, 99)
-            self.clock.time_s += STUCK_S
             self.queue.send([RECONCILE_MESSAGE])
         raise AssertionError("something is stuck")
 
