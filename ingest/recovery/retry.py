@@ -122,17 +122,26 @@ class Retry:
         return known[-1] if known else time_of(in_turn[0].work.file, in_turn[0].first_seen_s or self._clock.now_s())
 
     def _load_found(self, now: FileVersion, feed: str, start: From, *, as_newest: bool) -> Retried:
-        """Load an object whose contents are those of an older version again: as it was found in the bucket."""
+        """Load an object again whose contents are those of an older version: as its newest version, or as found."""
         found: list[Entry] = []
         for number in range(MOST_RETRIES + 1):
             entry = self._queries.entry(WorkItem(replace(now, retry=number or None)))
             if entry is None:
                 break
             found.append(entry)
-        if found:
-            return self.run(found, start, as_newest=as_newest)
+        if attempts := found or self._attempts_at_newest(now):
+            return self.run(attempts, start, as_newest=as_newest)
         self._services.queue.send([body_of(WorkItem(now))], feed=feed)
         return Retried(now, 1, is_new=True)
+
+    def _attempts_at_newest(self, now: FileVersion) -> list[Entry]:
+        """Return the attempts at the newest version that was notified, if that is the object: a message for what was
+        found would be passed over."""
+        if not self._queries.knows(now):
+            return []
+        notified = [e for e in self._queries.versions(now.bucket, now.key) if e.work.file.sequencer]
+        newest = max((entry.work.file.first_version for entry in notified), default="")
+        return [entry for entry in notified if entry.work.file.first_version == newest]
 
     def _object_now(self, file: FileVersion) -> FileVersion:
         """Return an object as it lies in the bucket, if it still has the contents of that version."""
