@@ -219,6 +219,20 @@ def test_a_retry_loads_the_newest_version_though_it_is_asked_for_an_older_one_of
     assert statuses == [Status.COMPLETE, Status.FAILED, Status.COMPLETE]
 
 
+def test_a_retry_of_contents_that_came_back_is_not_taken_for_the_version_that_had_them_before() -> None:
+    """A retry has no time of an event, by which the two differ: it was passed over."""
+    simulation = ModelRun([])
+    simulation.drop((KEY, HEAD + b"a,20\n"))
+    simulation.run()
+    simulation.clock.time_s += 60
+    simulation.drop((KEY, HEAD + b"a,20\n"), is_reported=False)
+    simulation.run()
+    simulation.operator().retry(f"s3://landing/{KEY}", "start", most_calls=9)
+    simulation.run()
+    check(simulation)
+    assert [entry.status for entry in simulation.ledger.files()] == [Status.COMPLETE] * 3
+
+
 SMALL = (
     ("orders/a.csv", HEAD + b"".join(b"a%d,%d\n" % (n, 20 + n) for n in range(6))),
     ("orders/b.csv", HEAD + b"b,20\n"),
