@@ -32,8 +32,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             ge=512,
             le=10_240,
-            description="Memory of the function. 1,769 MB is one full vCPU; a worker uses about one core. Too little "
-            "for the feeds' max_record_bytes is refused.",
+            description="Memory of the function. 1,769 MB is one full vCPU; a worker uses about one core. The least is "
+            "enough for any feed.",
         ),
     ] = 1_769
     timeout_s: Annotated[

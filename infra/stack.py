@@ -9,7 +9,6 @@ from infra.access_logs import AccessLogs
 from infra.buffer import Buffer
 from infra.encryption import Encryption
 from infra.landing import Landing, landing_bucket_name
-from infra.memory import check_memory
 from infra.monitoring.construct import Monitoring
 from infra.settings import Settings
 from infra.store import Store
@@ -22,12 +21,11 @@ class IngestStack(Stack):
     """Everything that is deployed. `code` is the function's zip; `infra.bundle` builds it.
 
     Raises:
-        SettingsFault: the feeds need more than AWS accepts, or more memory than the function has.
+        SettingsFault: the feeds need more than AWS accepts.
     """
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, feeds: Feeds, code: Path) -> None:
         super().__init__(scope, id, description="Loads CSV files from S3 into DynamoDB.")
-        check_memory(settings, feeds)
         self.existing = settings.existing
         encryption = Encryption(self, "Encryption", settings=settings)
         bucket_name = landing_bucket_name(settings)

@@ -100,6 +100,7 @@ def errors(sources: Sources) -> Widgets:
         sources.line(Metric.FILES_FAILED),
         sources.line(Metric.FILES_UNBALANCED),
         sources.line(Metric.FILES_RETRIED),
+        sources.line(Metric.FILES_UNDONE),
         sources.line(Metric.MESSAGES_UNKNOWN),
         sources.dead(label="dead letters"),
     ]
@@ -112,7 +113,7 @@ def errors(sources: Sources) -> Widgets:
             right=[share],
             right_unit="percent",
         ),
-        graph("Failed files and dead letters", files, unit="count"),
+        graph("Failed and undone files, dead letters", files, unit="count"),
         graph(
             "Throttled requests, by reason",
             reasons,

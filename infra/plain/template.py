@@ -23,7 +23,6 @@ from aws_cdk import (
 )
 from aws_cdk import aws_sns as sns
 
-from infra.memory import needed_mb
 from infra.names import landing_name_of_any_stack
 from infra.plain.parameters import Parameter, parameters
 from infra.settings import Settings
@@ -48,7 +47,7 @@ def plain_template(settings: Settings, feeds: Feeds) -> dict[str, Any]:
         synthesizer = DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
         app = App(outdir=folder, default_stack_synthesizer=synthesizer, analytics_reporting=False)
         stack = IngestStack(app, ID, settings=_with_parameters(settings), feeds=feeds, code=_no_code(Path(folder)))
-        _declare(stack, settings, feeds)
+        _declare(stack, settings)
         _set_function_by_parameters(stack)
         _let_parameters_protect(stack)
         _let_parameters_mail(stack)
@@ -76,13 +75,10 @@ def _number(parameter: str) -> Any:
     return Token.as_number({"Ref": parameter})
 
 
-def _declare(stack: Stack, settings: Settings, feeds: Feeds) -> None:
+def _declare(stack: Stack, settings: Settings) -> None:
     wanted = parameters(settings)
     for parameter in wanted:
-        properties = parameter.properties(settings)
-        if parameter.setting == "memory_mb":
-            properties["min_value"] = max(properties["min_value"], needed_mb(feeds))
-        CfnParameter(stack, parameter.name, **properties)
+        CfnParameter(stack, parameter.name, **parameter.properties(settings))
     CfnCondition(stack, HAS_VERSION, expression=_is_given("CodeVersion"))
     CfnCondition(stack, PROTECTS, expression=Fn.condition_equals(Fn.ref("DeletionProtection"), "true"))
     CfnCondition(stack, MAILS, expression=_is_given("AlarmMail"))

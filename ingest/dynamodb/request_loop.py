@@ -167,11 +167,11 @@ class RequestLoop(Generic[R]):
             if sent is None:
                 return
             heartbeat()
-            if not (gate.is_open or gate.admit(pending, sent, now_s)):
+            if not gate.admit(pending, sent, now_s):
                 pending.progress_s = pending.progress_s if exchange.in_flight else now_s  # it is not the table's fault
                 return
             sent.at_s, request = now_s, sent.request
-            exchange.start(sent, request.body if gate.is_open else gate.body(request), request.operation)
+            exchange.start(sent, gate.body(request), request.operation)
             rows = len(request.rows)
             self._requests += 1
             self._retries += sent.tries > 0
@@ -195,13 +195,11 @@ class RequestLoop(Generic[R]):
     ) -> Answered[R] | None:
         """Take what came of a request; return what that says of its rows, if anything."""
         if isinstance(came, ConnectionLostError):
-            if not self._gate.is_open:
-                self._gate.answered(sent, None, None)
+            self._gate.answered(sent, None, None)
             self._again(pending, sent, Unavailable(f"{self._doing[0].upper()}{self._doing[1:]} failed: {came}."))
             return None
         answered = requests.answered(sent.request, came)
-        if not self._gate.is_open:
-            self._gate.answered(sent, came, answered)
+        self._gate.answered(sent, came, answered)
         if answered is None:
             self._take_error(pending, sent, came)
             return None

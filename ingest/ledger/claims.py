@@ -161,6 +161,8 @@ class Newest:
             return False
         if self.found_etag != file.etag and self.found_changed > digits(self.reported_s + CHANGED_MARGIN_S):
             return False
+        if file.changed:  # also of a retry, which has no time of an event
+            return file.changed <= digits(self.reported_s + CHANGED_MARGIN_S)
         changed_s = epoch_s(file.event_time)
         return changed_s is None or self.reported_s >= changed_s - CHANGED_MARGIN_S
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ingest.contract import DUPLICATE, FINAL_STATUSES, SKIPPED, LedgerKeys, Status
-from ingest.errors import Cancelled, GivenUp
+from ingest.errors import Cancelled, GivenUp, WaitingForBudget
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.reading.blocks import Position
@@ -222,6 +222,17 @@ class Entry:
     order_ms: int | None = None
 
     @property
+    def is_parked(self) -> bool:
+        """Whether it waits because too many workers share the write budget of its table."""
+        return self.status == Status.WAITING and self.error_code == WaitingForBudget.code
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it was ended by others than its worker, who learns of it when it renews its lease."""
+        is_ended = self.status == Status.SUPERSEDED or self.error_code in (GivenUp.code, Cancelled.code)
+        return is_ended and self.attempts > 0
+
+    @property
     def may_hold_more(self) -> bool:
         """Whether it was ended early, so that the table may hold rows which are not counted.
 
@@ -229,8 +240,7 @@ class Entry:
         """
         if self.status not in (Status.FAILED, Status.SUPERSEDED) or not self.attempts or self.work.file.undo:
             return False
-        is_cut_off = self.status == Status.SUPERSEDED or self.error_code in (GivenUp.code, Cancelled.code)
-        return is_cut_off or bool(self.row_counts.rows_read or self.segments) or self.attempts > 1
+        return self.is_cut_off or bool(self.row_counts.rows_read or self.segments) or self.attempts > 1
 
     def is_stuck(self, now_s: float, stuck_s: float) -> bool:
         """Return whether no one works on it, and no one has for a while, though it is not finished."""

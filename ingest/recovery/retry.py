@@ -18,6 +18,8 @@ from ingest.ledger.order import time_of
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import NO_ITEMS, NOTHING_CARRIED_OVER, CarriedOver, Entry, SegmentPlan, WorkItem, is_open
 from ingest.queue.messages import body_of
+from ingest.worker.attempt import next_attempt
+from ingest.worker.lease import Timing
 from ingest.worker.ports import Services
 from ingest.worker.report import Reporter
 
@@ -81,7 +83,7 @@ class Retry:
             SettingsFault: there is nothing to go on from.
         """
         last = max(attempts, key=lambda entry: entry.work.file.retry or 0)
-        _refuse_undo(last, start)
+        _refuse_undo(last, start, self._clock.now_s())
         now = self._object_now(last.work.file)
         if not self._queries.file_status(replace(last.work.file, undo=None)).is_newest:
             return self._load_found(now, last.feed, start, as_newest=as_newest)
@@ -120,17 +122,26 @@ class Retry:
         return known[-1] if known else time_of(in_turn[0].work.file, in_turn[0].first_seen_s or self._clock.now_s())
 
     def _load_found(self, now: FileVersion, feed: str, start: From, *, as_newest: bool) -> Retried:
-        """Load an object whose contents are those of an older version again: as it was found in the bucket."""
+        """Load an object again whose contents are those of an older version: as its newest version, or as found."""
         found: list[Entry] = []
         for number in range(MOST_RETRIES + 1):
             entry = self._queries.entry(WorkItem(replace(now, retry=number or None)))
             if entry is None:
                 break
             found.append(entry)
-        if found:
-            return self.run(found, start, as_newest=as_newest)
+        if attempts := found or self._attempts_at_newest(now):
+            return self.run(attempts, start, as_newest=as_newest)
         self._services.queue.send([body_of(WorkItem(now))], feed=feed)
         return Retried(now, 1, is_new=True)
+
+    def _attempts_at_newest(self, now: FileVersion) -> list[Entry]:
+        """Return the attempts at the newest version that was notified, if that is the object: a message for what was
+        found would be passed over."""
+        if not self._queries.knows(now):
+            return []
+        notified = [e for e in self._queries.versions(now.bucket, now.key) if e.work.file.sequencer]
+        newest = max((entry.work.file.first_version for entry in notified), default="")
+        return [entry for entry in notified if entry.work.file.first_version == newest]
 
     def _object_now(self, file: FileVersion) -> FileVersion:
         """Return an object as it lies in the bucket, if it still has the contents of that version."""
@@ -174,13 +185,10 @@ class Retry:
 
     def _next(self, file: FileVersion, start: From) -> FileVersion:
         """Return the next attempt. One from the start has nothing of one that broke off before it began."""
-        for number in range((file.retry or 0) + 1, MOST_RETRIES + 1):
-            new = replace(
-                file, retry=number, event_time=None, undo=None
-            )  # it is not late: no one waits since that event
-            if start == CHECKPOINT or not (any(self._queries.segments(new)) or self._rejects.any_of(new)):
-                return new
-        raise SettingsFault(f"{file.url} was retried {MOST_RETRIES} times; drop it again instead.")
+        return next_attempt(
+            replace(file, undo=None),
+            lambda new: start == CHECKPOINT or not (any(self._queries.segments(new)) or self._rejects.any_of(new)),
+        )
 
     def _carry_over(self, old: FileVersion, new: FileVersion, segments: list[Entry]) -> CarriedOver:
         """Give the new attempt what the old one had finished."""
@@ -225,13 +233,29 @@ def refuse_held(parts: Iterable[Entry], now_s: float) -> None:
             )
 
 
-def _refuse_undo(last: Entry, start: From) -> None:
+def refuse_cut_off(entry: Entry, now_s: float) -> None:
+    """Check that no worker still is at an attempt that others have ended: it may write for as long as a lease holds.
+
+    Raises:
+        StillLoading: one may be.
+    """
+    left_s = (entry.ended_s or 0.0) + Timing().lease_s - now_s
+    if entry.is_cut_off and left_s > 0:
+        raise StillLoading(
+            f"{entry.work.name} was ended while a worker may have had it, which still writes until it learns of it: "
+            f"wait another {left_s:.0f} s."
+        )
+
+
+def _refuse_undo(last: Entry, start: From, now_s: float) -> None:
     """Check that the last attempt at a file does not undo it, or has ended: then it may be loaded again."""
     file = last.work.file
     if file.undo and is_open(last.status):
         raise StillLoading(f"{file.url} is being undone; wait until that has ended, or end it with `ingest cancel`.")
     if file.undo and start == CHECKPOINT:
         raise SettingsFault(f"{file.url} was undone; --from start loads all of it again.")
+    if file.undo:
+        refuse_cut_off(last, now_s)
 
 
 def is_untouched(entry: Entry) -> bool:

@@ -16,20 +16,23 @@ from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.work_item import LOADED, CarriedOver, Entry, WorkItem, is_open
 from ingest.queue.messages import body_of
 from ingest.reading.blocks import RULES
-from ingest.recovery.retry import refuse_held
-from ingest.worker.attempt import LoadSettings
+from ingest.recovery.retry import refuse_cut_off, refuse_held
+from ingest.worker.attempt import LoadSettings, next_attempt
 from ingest.worker.ports import Services
+
+_LOADED_AGAIN = "{} is being loaded, or was meanwhile; run the command again when that has ended."
 
 
 @dataclass(frozen=True, slots=True)
 class Undoing:
     """What an undo would do: the attempts at the file that have loaded it, the last one last, and the settings it would
-    follow. `going_on` is an undo that was begun before and is not at its end; `not_found` are versions whose items are
-    somewhere else, as they were loaded with other keys, or to another table."""
+    follow. `before` is the last attempt of all. `going_on` is an undo that was begun before and is not at its end;
+    `not_found` are versions whose items are somewhere else, as they were loaded with other keys, or to another table.
+    """
 
     loaded: tuple[Entry, ...]
     settings: LoadSettings
-    next_retry: int
+    before: FileVersion
     going_on: Entry | None = None
     not_found: tuple[str, ...] = ()
 
@@ -75,7 +78,7 @@ class Undo:
         self._look_for_object(loaded[-1].work.file)
         going_on = last if last.work.file.undo and is_open(last.status) else None
         others = tuple(e.work.file.version for e in loaded if self._is_elsewhere(e, loaded[-1], settings.feed))
-        return Undoing(loaded, undo_settings(settings), (last.work.file.retry or 0) + 1, going_on, others)
+        return Undoing(loaded, undo_settings(settings), last.work.file, going_on, others)
 
     def run(self, undoing: Undoing) -> FileVersion:
         """Begin an undo, or let one that was begun go on; return its attempt.
@@ -83,19 +86,31 @@ class Undo:
         Raises:
             StillLoading: a worker has it, or the file is loaded again meanwhile.
         """
-        file, feed = undoing.last.work.file, undoing.last.feed
+        feed = undoing.last.feed
         if undoing.going_on:
             return self._go_on(undoing.going_on)
-        new = replace(file, retry=undoing.next_retry, event_time=None, undo=True)
+        new = next_attempt(replace(undoing.before, undo=True), lambda file: not any(self._queries.segments(file)))
+        self._refuse_later(undoing.before)
         kept = undoing.settings.kept()
         self._transitions.keep_settings(kept)
         for entry in undoing.loaded:
             if not self._transitions.undo(entry.work.file):
-                raise StillLoading(f"{entry.work.name} is being loaded; run the command again when it has ended.")
+                raise StillLoading(_LOADED_AGAIN.format(entry.work.name))
         begun = CarriedOver(order_ms=undoing.last.order_ms, settings=kept.settings)
-        self._transitions.retry(new, feed=feed, begun=begun)
+        if not self._transitions.retry(new, feed=feed, begun=begun) and not self._is_undo(new):
+            raise StillLoading(_LOADED_AGAIN.format(new.url))
         self._services.queue.send([body_of(WorkItem(new))], feed=feed)
         return new
+
+    def _refuse_later(self, before: FileVersion) -> None:
+        """Check that no attempt was begun since someone looked: it would not be undone in the ledger."""
+        known = (entry.work.file for entry in self._queries.versions(before.bucket, before.key))
+        if any(file.file_id == before.file_id and (file.retry or 0) > (before.retry or 0) for file in known):
+            raise StillLoading(_LOADED_AGAIN.format(before.url))
+
+    def _is_undo(self, file: FileVersion) -> bool:
+        entry = self._queries.entry(WorkItem(file))
+        return bool(entry and entry.work.file.undo)
 
     def _go_on(self, entry: Entry) -> FileVersion:
         """Send the messages of an undo that is open again."""
@@ -107,13 +122,15 @@ class Undo:
         return file
 
     def _refuse_open(self, loads: Sequence[Entry]) -> None:
+        now_s = self._services.clock.now_s()
         for entry in loads:
             if is_open(entry.status):
                 raise StillLoading(
                     f"{entry.work.name} is {entry.status}: it is still to be loaded. Wait until it has ended, or end "
                     "it with `ingest cancel`; then undo it."
                 )
-            refuse_held(list(self._queries.segments(entry.work.file)), self._services.clock.now_s())
+            refuse_cut_off(entry, now_s)
+            refuse_held(list(self._queries.segments(entry.work.file)), now_s)
 
     def _refuse_ended(self, last: Entry, loaded: Sequence[Entry]) -> None:
         file = last.work.file

@@ -5,6 +5,7 @@ A file ends as it was begun (docs/decisions/0019): its settings are those of its
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from ingest.errors import IngestError, NoFeed, ServiceFault, SettingsFault
 from ingest.feeds.feed import Feed, Feeds
 from ingest.feeds.parse import meaning_of, read_section, section_of
 from ingest.feeds.tables import limits_text
+from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.claims import Claimed
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import Checkpoint, KeptFeed, WorkItem
@@ -150,6 +152,21 @@ class Task:
     def row_counts(self) -> RowCounts:
         """What others have counted before."""
         return self.claimed.checkpoint.row_counts if self.claimed.checkpoint else NOTHING
+
+
+def next_attempt(file: FileVersion, is_free: Callable[[FileVersion], bool]) -> FileVersion:
+    """Return the next attempt at a file whose name is free: a retry that broke off may have left something under it.
+
+    It is not late: no one waits since the event.
+
+    Raises:
+        SettingsFault: there are no names any more.
+    """
+    for number in range((file.retry or 0) + 1, MOST_RETRIES + 1):
+        new = replace(file, retry=number, event_time=None)
+        if is_free(new):
+            return new
+    raise SettingsFault(f"{file.url} was retried {MOST_RETRIES} times; drop it again instead.")
 
 
 class UnfinishedError(Exception):

@@ -23,7 +23,7 @@ from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.claims import Busy, Claimed, ClaimStatus, LeaseToken, Outcome, judge_claim
 from ingest.ledger.work_item import CarriedOver, WorkItem, is_open
 from ingest.queue.messages import NewFiles, Reconcile, Restored, Several, read_message, reconcile_body, works_of
-from ingest.worker.attempt import DeployedSettings, Task, UnfinishedError
+from ingest.worker.attempt import DeployedSettings, Task, UnfinishedError, next_attempt
 from ingest.worker.lease import Lease, Timing
 from ingest.worker.load import Sizes
 from ingest.worker.ports import WorkerServices
@@ -312,7 +312,7 @@ class Dispatcher:
         last = max(attempts, key=lambda entry: entry.work.file.version)
         if last.error_code != ObjectArchived.code or is_open(last.status) or last.work.file.retry == MOST_RETRIES:
             return [last.work]
-        again = replace(last.work.file, retry=(last.work.file.retry or 0) + 1, event_time=None)
+        again = next_attempt(last.work.file, lambda file: not any(self._ledger.queries.segments(file)))
         begun = CarriedOver(order_ms=last.order_ms, settings=last.settings if again.undo else "")
         self._ledger.transitions.retry(again, feed=last.feed, begun=begun)
         return [WorkItem(again)]

@@ -471,3 +471,17 @@ def test_a_file_that_waits_for_the_write_budget_says_so(
     assert "waiting for the write budget" in line
     (found,) = Ran(capsys, "status", "--json").json["files"]
     assert found["status"] == Status.WAITING
+    assert "  waits    waiting for the write budget" in Ran(capsys, "status", "orders/a.csv").out.splitlines()
+
+
+def test_a_split_file_says_how_many_of_its_segments_wait_for_the_write_budget(
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
+) -> None:
+    _, works = split(scenario, "orders/large.csv")
+    token = scenario.begin(works[2], -30)
+    parked = WaitingForBudget("Table Orders waits for the write budget.")
+    scenario.at(-20).leases.put_back(works[2], token, None, parked)
+    assert (
+        "  waits    1 segment(s) waiting for the write budget"
+        in Ran(capsys, "status", "orders/large.csv").out.splitlines()
+    )

@@ -379,7 +379,7 @@ def test_the_document_has_each_budget_what_is_used_of_it_and_by_how_many(
     capsys: pytest.CaptureFixture[str], stack: LiveStack
 ) -> None:
     sharing(stack)
-    expected = {"table": "Orders", "write_units": 500, "used_per_s": 480.5, "workers": 2}
+    expected = {"table": "Orders", "write_units": 500, "used_per_s": 480.5, "workers": 2, "parked": 0}
     assert Ran(capsys, "top", "--once", "--json").json["budgets"] == [expected]
 
 
@@ -392,6 +392,20 @@ def test_the_view_shows_each_budget(capsys: pytest.CaptureFixture[str], stack: L
 def test_a_file_that_waits_for_the_budget_is_not_shown_as_an_error(
     capsys: pytest.CaptureFixture[str], stack: LiveStack
 ) -> None:
-    work, token = stack.loading("orders/now.csv", 100)
-    stack.at(0).leases.put_back(work, token, None, WaitingForBudget("Table Orders waits for the write budget."))
+    park(stack, "orders/now.csv")
     assert "write_budget" in Ran(capsys, "top", "--once").out
+
+
+def park(stack: LiveStack, name: str) -> None:
+    """Let a worker take a file, and park."""
+    work, token = stack.loading(name, 100)
+    stack.at(0).leases.put_back(work, token, None, WaitingForBudget("Table Orders waits for the write budget."))
+
+
+def test_what_is_parked_stands_beside_the_workers(capsys: pytest.CaptureFixture[str], stack: LiveStack) -> None:
+    sharing(stack)
+    stack.loading("orders/loading.csv", 100)
+    for name in ("orders/a.csv", "orders/b.csv"):
+        park(stack, name)
+    assert Ran(capsys, "top", "--once", "--json").json["budgets"][0]["parked"] == 2
+    assert "480 of 500 write units/s used by 2 workers, 2 parked" in Ran(capsys, "top", "--once").out

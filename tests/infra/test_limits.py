@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra import lint, memory
+from infra import lint
 from infra.existing import Existing
 from infra.landing import as_filter
 from infra.monitoring.template import alarms_of, lines_of
@@ -21,7 +21,6 @@ from infra.policies import MANAGED_CHARACTERS, portions
 from infra.settings import Settings
 from ingest.errors import SettingsFault
 from ingest.feeds.parse import parse_feeds
-from ingest.reading.blocks import BLOCK_BYTES
 
 Template = dict[str, Any]
 MANY = 100
@@ -303,30 +302,3 @@ def test_a_hundred_filters_are_all_that_an_existing_bucket_takes(synthesised: Ca
 )
 def test_a_filter_of_s3_has_the_prefix_url_encoded(prefix: str, filter_value: str) -> None:
     assert as_filter(prefix) == filter_value
-
-
-# --- memory
-
-LARGE = '[feeds.large]\nprefix = "large/"\ntable = "Large"\npartition_key = "id"\ncsv.max_record_bytes = 16_777_216\n'
-
-
-def test_a_block_is_as_large_here_as_where_files_are_read() -> None:
-    assert memory.LEAST_BLOCK_BYTES == BLOCK_BYTES
-
-
-def test_the_least_memory_is_enough_for_feeds_of_the_usual_records() -> None:
-    memory.check_memory(Settings(memory_mb=512), parse_feeds(feeds_of(3)))
-
-
-def test_less_memory_than_the_feeds_need_is_refused_with_the_number(synthesised: Callable[..., Template]) -> None:
-    needed = memory.needed_mb(parse_feeds(LARGE))
-    with pytest.raises(SettingsFault) as fault:
-        synthesised(Settings(memory_mb=needed - 1), feeds_of(3) + LARGE)
-    assert f"feed 'large' needs {needed:,}" in str(fault.value)
-    assert "16,777,216" in str(fault.value)
-    assert needed <= Settings().memory_mb
-
-
-def test_the_plain_template_takes_no_less_memory_than_the_feeds_need() -> None:
-    parameters = plain_template(Settings(), parse_feeds(LARGE))["Parameters"]
-    assert parameters["MemoryMb"]["MinValue"] == max(512, memory.needed_mb(parse_feeds(LARGE)))

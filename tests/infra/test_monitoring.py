@@ -36,6 +36,7 @@ KINDS = {
 }
 LISTED = re.findall(r"^\| \[(\w+)\]\(#([a-z-]+)\)", RUNBOOK, flags=re.MULTILINE)
 ALARMS = [name for name, _ in LISTED]
+WITHOUT_ALARM = "write-budgets"  # a section for whoever asks why a load takes long
 
 
 def by_name(template: Template, name: str = "ingest") -> dict[str, Any]:
@@ -49,7 +50,8 @@ def anchor(heading: str) -> str:
 def sections() -> dict[str, str]:
     """Return the runbook's sections, one for each alarm, by anchor."""
     _, *parts = re.split(r"^## ", RUNBOOK, flags=re.MULTILINE)
-    return {anchor(part.partition("\n")[0]): part for part in parts}
+    found = {anchor(part.partition("\n")[0]): part for part in parts}
+    return {name: part for name, part in found.items() if name != WITHOUT_ALARM}
 
 
 # --- the alarms
@@ -213,7 +215,7 @@ def test_a_metric_that_is_not_reported_would_be_found(template: Template) -> Non
 
 def test_metrics_a_short_run_does_not_emit_have_the_same_names_in_the_reporter() -> None:
     reported = [(one.stack, name) for one in reported_rarely("ingest") for name, value in one.values.items() if value]
-    rare = {Metric.FILES_UNBALANCED, Metric.HAND_OVERS}
+    rare = {Metric.FILES_UNBALANCED, Metric.FILES_UNDONE, Metric.HAND_OVERS}
     rare |= {Metric.THROTTLED_BY_ACCOUNT, Metric.THROTTLED_BY_MAXIMUM, Metric.THROTTLED_BY_OTHER}
     assert {("ingest", name) for name in rare} <= set(reported)
 
@@ -264,6 +266,15 @@ def test_the_dashboard_and_the_topic_can_be_found_by_the_stacks_outputs(template
     ((dashboard, _),) = of_kinds(template, ("AWS::CloudWatch::Dashboard",)).items()
     assert template["Outputs"][Output.DASHBOARD]["Value"] == {"Ref": dashboard}
     assert len(json.dumps(widgets_of(template))) < 100_000
+
+
+def test_undone_files_stand_beside_failed_ones_as_both_leave_fewer_rows_than_were_dropped(template: Template) -> None:
+    (names,) = (
+        {line.metric.name for line in lines_of(widget["properties"]) if line.metric}
+        for widget in widgets_of(template)
+        if widget["properties"].get("title") == "Failed and undone files, dead letters"
+    )
+    assert {Metric.FILES_FAILED, Metric.FILES_UNDONE} <= names
 
 
 def test_the_dashboard_has_a_line_for_each_write_budget_but_not_for_shares(synthesised: Synthesised) -> None:

@@ -11,30 +11,24 @@ from ingest.feeds.feed import ORDER_ATTRIBUTE
 from ingest.file import FileVersion
 from ingest.ledger.order import ORDER_DIGITS, order_text
 from ingest.ledger.row_counts import FEW_ROWS, NOTHING, RowCounts
+from ingest.ledger.work_item import LOADED
 from ingest.rejects.reject import DUPLICATES
 from ingest.worker.attempt import DeployedSettings
 from ingest.worker.dispatch import LEAST_DEATHS
-from tests.model.simulation import (
-    AS_TEXT,
-    DEPLOYMENTS,
-    FEEDS,
-    FIRST,
-    HEAD,
-    ORDERED,
-    REFUSED,
-    Deployment,
-    ModelRun,
-)
+from tests.model.deployments import AS_TEXT, DEPLOYMENTS, FEEDS, FIRST, HEAD, ORDERED, REFUSED, Deployment
+from tests.model.simulation import ModelRun
+from tests.model.watch import file_named
 from tests.support.memory_ledger import MemoryEntry, MemoryLedger
 
 COUNTED = (Metric.ROWS_READ, Metric.ROWS_WRITTEN, Metric.ROWS_REJECTED, Metric.ROWS_SUPERSEDED, Metric.BYTES_READ)
-COUNTED += (Metric.ROWS_SKIPPED,)  # each of which is older: no other row is skipped here
+COUNTED += (Metric.ROWS_SKIPPED,)  # as if each were older
 Row = tuple[int, str, str]  # byte offset, key, number
 
 
 def check(simulation: ModelRun) -> None:
     """Fail unless nothing was lost, doubled or forgotten."""
     assert not simulation.queue.messages
+    assert not simulation.watch.wrong
     _check_dead_letters(simulation)
     _check_reported_rows(simulation)
     for entry in simulation.ledger.files():
@@ -56,7 +50,7 @@ def _check_dead_letters(simulation: ModelRun) -> None:
     killed = [body for body, code, _ in simulation.dead_letters.dead_lettered if code == WorkerKilled.code]
     assert faults >= LEAST_DEATHS or all(_is_deadly(simulation, body) for body in killed), "a good file was given up"
     if simulation.deadly and not faults and simulation.most_received > LEAST_DEATHS:
-        assert [code for _, code, _ in simulation.dead_letters.dead_lettered] == [WorkerKilled.code]
+        assert {code for _, code, _ in simulation.dead_letters.dead_lettered} == {WorkerKilled.code}
         assert not simulation.queue.dead, "a message was dead-lettered without its reason"
 
 
@@ -79,10 +73,16 @@ def _check_reported_rows(simulation: ModelRun) -> None:
     by_feed = [simulation.metrics.sums(feed) for feed in ("orders", "renamed")]
     sums = {metric: sum(values.get(metric, 0) for values in by_feed) for metric in COUNTED}
     reported = RowCounts(*(int(sums.get(metric, 0)) for metric in COUNTED))
+    counted = _summed(counted)
     assert all(getattr(reported, name) <= count for name, count in counted.counts().items()), f"{reported} of {counted}"
     if not simulation.scheduler.disturbances and not simulation.cut_retries:
         loaded = counted.since(simulation.kept)
         assert reported == loaded, f"{reported} of {loaded}"
+
+
+def _summed(row_counts: RowCounts) -> RowCounts:
+    """Return row counts as metrics have them: with one number of all rows that were skipped."""
+    return replace(row_counts, rows_older=row_counts.rows_skipped, rows_replaced=0, rows_absent=0)
 
 
 def _check_order(simulation: ModelRun) -> None:
@@ -106,10 +106,15 @@ def _check_outcome(simulation: ModelRun, entry: MemoryEntry) -> None:
     if entry.status == Status.IGNORED:
         assert outcomes == set(), f"reported of {file.url}: {outcomes}"
         return
-    assert outcomes == {(entry.status, entry.error and entry.error.code)}, f"reported of {file.url}: {outcomes}"
+    if entry.status == Status.UNDONE:  # it had ended before, and was perhaps not reported
+        assert {status for status, _ in outcomes} <= {*LOADED}, f"reported of {file.url}: {outcomes}"
+    else:
+        assert outcomes == {(entry.status, entry.error and entry.error.code)}, f"reported of {file.url}: {outcomes}"
     assert entry.until_s == 0.0, "an open lease"
-    assert {outcome.row_counts for outcome in reported} == {entry.row_counts}, f"{reported}, not {entry.row_counts}"
-    if entry.status == Status.COMPLETE:
+    assert {outcome.row_counts for outcome in reported} <= {entry.row_counts}, f"{reported}, not {entry.row_counts}"
+    if entry.status == Status.COMPLETE and file.undo:
+        _check_undo(simulation, entry)
+    elif entry.status == Status.COMPLETE:
         _check_complete(simulation, entry, {outcome.row_counts for outcome in reported})
     elif not simulation.queue.dead and not simulation.dead_letters.dead_lettered and not simulation.lost:
         for segment in simulation.ledger.segment_entries(file):
@@ -141,6 +146,30 @@ def _check_complete(simulation: ModelRun, entry: MemoryEntry, reported: set[RowC
     assert set(bad) <= {offset for offset, _, number in rows if is_bad(number, entry)}
 
 
+def _check_undo(simulation: ModelRun, entry: MemoryEntry) -> None:
+    """All rows were looked at; no item names the file, unless it is loaded again, or a worker wrote too late."""
+    file, found = entry.work.file, entry.row_counts
+    rows = rows_of(simulation.data(file))
+    assert found.rows_read == len(rows)
+    assert found.is_balanced
+    assert (found.rows_rejected, found.rows_older) == (0, 0)
+    assert found.rows_superseded <= len(_with_keys_seen_before(rows))
+    deletes = simulation.watch.deletes[file.url, file.version]
+    assert found.rows_written <= deletes, f"{found} of {deletes} deletes"
+    assert found.rows_written == deletes or simulation.scheduler.disturbances, f"{found} of {deletes} deletes"
+    attempts = [other for other in simulation.ledger.files() if other.work.file.file_id == file.file_id]
+    before = {other.status for other in attempts if _is_before(other.work.file, file) and not other.work.file.undo}
+    assert before == {Status.UNDONE}, f"{file.url} was undone, and is {before}"
+    if not any(_is_before(file, other.work.file) for other in attempts):
+        left = [key for key, item in simulation.table.items.items() if file_named(item) == file.file_id]
+        assert all(simulation.watch.outlived_keys[key] for key in left), f"{left} name {file.url}, which is undone"
+
+
+def _is_before(file: FileVersion, other: FileVersion) -> bool:
+    """Return whether one attempt at a version was begun before another."""
+    return (file.retry or 0) < (other.retry or 0)
+
+
 def _with_keys_seen_before(rows: list[Row]) -> set[int]:
     """Return where the rows stand that have the key of an earlier row."""
     return {offset for number, (offset, key, _) in enumerate(rows) if key in {k for _, k, _ in rows[:number]}}
@@ -167,13 +196,14 @@ def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
     None is, if it cannot be, or no one was left to do it.
     """
     data = simulation.data(versions[0].work.file)
-    statuses = {entry.status for entry in versions}
+    statuses = {entry.status for entry in versions if not entry.work.file.undo}
+    is_undone = Status.UNDONE in statuses
     if versions[0].work.file.key == simulation.deadly:
-        assert Status.FAILED in statuses and Status.COMPLETE not in statuses, statuses
+        assert statuses & {Status.FAILED, Status.UNDONE} and Status.COMPLETE not in statuses, statuses
         return
     if not data.startswith(HEAD):
         gave_way = {Status.SUPERSEDED} if any(entry.work.file.retry for entry in versions) else set()
-        assert statuses - gave_way == {Status.FAILED}, statuses
+        assert statuses - gave_way <= {Status.FAILED, Status.UNDONE}, statuses
         return
     failed = [entry for entry in versions if entry.status == Status.FAILED]
     if any(entry.error_code == "all_rows_rejected" and is_all_bad(data, entry) for entry in failed):
@@ -181,12 +211,12 @@ def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
     is_dead = simulation.queue.dead or simulation.dead_letters.dead_lettered
     if is_dead and failed and _faults(simulation):  # given up
         return
-    assert Status.COMPLETE in statuses, f"{versions[0].work.file.url} is {statuses}"
-    loads = [e.work.file.version for e in versions if e.status == Status.COMPLETE and not e.work.file.retry]
+    assert is_undone or Status.COMPLETE in statuses, f"{versions[0].work.file.url} is {statuses}"
+    complete = [entry for entry in versions if entry.status == Status.COMPLETE and not entry.work.file.undo]
+    loads = [entry.work.file.version for entry in complete if not entry.work.file.retry]
     assert len(loads) <= 1, f"loaded as {loads}"
-    for entry in versions:
-        if entry.status == Status.COMPLETE:
-            _check_table(simulation, entry)
+    for entry in complete:
+        _check_table(simulation, entry)
 
 
 def _check_ordered_table(simulation: ModelRun, entry: MemoryEntry) -> None:
@@ -198,7 +228,9 @@ def _check_ordered_table(simulation: ModelRun, entry: MemoryEntry) -> None:
     lines = {key: line for line, (_, key, number) in rows.items() if not is_bad(number, entry)}
     for key, last in lines.items():
         item = simulation.table.items.get((key,))
-        assert item is not None, f"{key} is lost"
+        if item is None:
+            _check_deleted(simulation, file, key)
+            continue
         order = str(item[ORDER_ATTRIBUTE])
         if (found := _of_another(simulation, file, order)) is not None:
             assert order[:ORDER_DIGITS] >= order_text(entry.order_ms or 0), f"{key} is of an older file: {found}"
@@ -208,6 +240,14 @@ def _check_ordered_table(simulation: ModelRun, entry: MemoryEntry) -> None:
         behind = {n: number for n, (_, other, number) in rows.items() if other == key and n > last}
         good = {n for n, number in behind.items() if any(not is_bad(number, e) for e in others)}
         assert line in {last, *good}, f"{key} is of line {line}, not {last}"
+
+
+def _check_deleted(simulation: ModelRun, file: FileVersion, key: str) -> None:
+    """An item is gone only where another file had replaced it that was undone, or where an undo deleted too late."""
+    undo = simulation.watch.deleted.get((key,))
+    assert undo is not None, f"{key} is lost"
+    is_of_another = undo.file_id != file.file_id
+    assert is_of_another or simulation.watch.outlived_keys[key,], f"{key} of {file.url} is deleted by the undo before"
 
 
 def _of_another(simulation: ModelRun, file: FileVersion, order: str) -> str | None:
@@ -235,8 +275,9 @@ def _check_table(simulation: ModelRun, entry: MemoryEntry) -> None:
     is_alone = sum(url == file.url for url, _ in simulation.versions) == 1 and len(attempts) == 1
     for key, numbers in allowed.items():
         item = simulation.table.items.get((key,))
-        assert item is not None, f"{key} is lost"
-        if is_alone and not simulation.watch.late_keys[key,]:
+        if item is None:
+            _check_deleted(simulation, file, key)
+        elif is_alone and not simulation.watch.late_keys[key,]:
             assert str(item["n"]) in numbers.values(), f"{key} has {item['n']}, not one of {numbers}"
         else:  # which of two versions, or of two workers on one, is last is not promised
             assert str(item["n"]) in every[key]

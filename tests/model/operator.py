@@ -1,6 +1,6 @@
-"""An operator who retries and cancels files, and may be cut off before any call to something outside.
+"""An operator who retries, cancels and undoes files, and may be cut off before any call to something outside.
 
-`recovery.retry` and `recovery.cancel` run as they are.
+`recovery.retry` and `recovery.undo` run as they are.
 """
 
 from collections.abc import Callable
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.contract import Status
-from ingest.errors import IngestError, InternalFault, Unavailable
+from ingest.errors import IngestError, InternalFault, ObjectSuperseded, Unavailable
 from ingest.file import FileVersion
-from ingest.ledger.work_item import is_open
+from ingest.ledger.work_item import Entry, is_open
 from ingest.recovery.retry import From, Retried, Retry, cancel_file
+from ingest.recovery.undo import Undo, Undoing
 from ingest.rejects.reject import DUPLICATES
 from ingest.worker.ports import Services
 from tests.model.services import Bucket, Clock, Parts, ReportedOutcome, listed
@@ -23,7 +24,7 @@ KINDS = ("", DUPLICATES)  # of parts
 
 @dataclass
 class Operator:
-    """Retries or cancels a file at one moment."""
+    """Retries, cancels or undoes a file at one moment."""
 
     ledger: MemoryLedger
     queue: Any
@@ -36,16 +37,42 @@ class Operator:
     def retry(self, url: str, start: From, *, most_calls: int) -> Retried | str:
         """Retry the version that lies in the bucket, if it is known, or the one seen last; return what came of it."""
         self.calls_left = most_calls
-        entries = [entry for entry in self.ledger.files() if entry.work.file.url == url]
-        last = max(entries, key=self._age).work.file.first_version
-        works = [entry.work for entry in entries if entry.work.file.first_version == last]
-        attempts = [entry for entry in map(self.ledger.queries.entry, works) if entry]
         try:
-            return Retry(self._services(), self).run(attempts, start)
+            return Retry(self._services(), self).run(self._attempts(url), start)
         except InternalFault:
             raise
         except IngestError as error:
             return f"{start} of {url}: {error}"
+
+    def look(self, url: str) -> Undoing:
+        """Look at what undoing that version would do, and change nothing.
+
+        Raises:
+            IngestError: it cannot be undone, or not yet.
+        """
+        self.calls_left = 0
+        return Undo(self._services(), self._find).look(self._attempts(url))
+
+    def undo(self, undoing: Undoing, *, most_calls: int) -> FileVersion:
+        """Undo what was looked at; return the attempt.
+
+        Raises:
+            StillLoading: it is loaded again meanwhile.
+            Unavailable: the operator was cut off.
+        """
+        self.calls_left = most_calls
+        return Undo(self._services(), self._find).run(undoing)
+
+    def _attempts(self, url: str) -> list[Entry]:
+        entries = [entry for entry in self.ledger.files() if entry.work.file.url == url]
+        last = max(entries, key=self._age).work.file.first_version
+        works = [entry.work for entry in entries if entry.work.file.first_version == last]
+        return [entry for entry in map(self.ledger.queries.entry, works) if entry]
+
+    def _find(self, file: FileVersion) -> FileVersion:
+        if self.bucket.objects[file.key].etag != file.etag:
+            raise ObjectSuperseded(f"{file.url} was overwritten.")
+        return file
 
     def cancel(self, url: str, *, most_calls: int) -> bool:
         """Cancel what is open of a file; return whether anything was ended, be it reported or not."""

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     GIVE_UP = "a file is given up, as one that no one could finish"
     DEPLOY = "other settings are deployed: workers that begin from now on have them"
     RETRY = "an operator has a file loaded again, and may be cut off meanwhile"
+    UNDO = "an operator undoes a file, and may be cut off meanwhile, or looks and confirms later"
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,7 @@ class OwnWriter:
     watch: Watch
     worker: str
     budget: OwnBudget | None = None
+    undoes: str | None = None  # the attribute by which items are deleted that name the file
     stats: WriteStats = NOTHING_WRITTEN
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
@@ -166,7 +167,8 @@ class OwnWriter:
             self.scheduler.point("write", may_fail=True)
             part = items.take(list(range(start, end)))
             before = dict(self.table.items)
-            one = self.table.write(part, heartbeat).placed(range(start, end))
+            one = self.table.undo(part, self.undoes) if self.undoes else self.table.write(part, heartbeat)
+            one = one.placed(range(start, end))
             result += one
             self.watch.wrote(self.worker, before, self.table.items)
             if not one.refusals:

@@ -2,26 +2,26 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
-
-from msgspec.structs import replace as replace_feed
 
 from ingest.aws.clock import iso
 from ingest.contract import RECONCILE_MESSAGE, Status
-from ingest.errors import GivenUp, IngestError, InternalFault
-from ingest.feeds.feed import ORDER_ATTRIBUTE, Feed, Feeds, RowLimit
+from ingest.errors import FileFault, GivenUp, IngestError, InternalFault, SettingsFault, StillLoading, Unavailable
+from ingest.feeds.feed import ORDER_ATTRIBUTE, Feed
+from ingest.feeds.operations import undo_attribute
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import is_open
 from ingest.recovery.retry import From, Retried
+from ingest.recovery.undo import Undoing
 from ingest.worker.batch import BatchHandler
 from ingest.worker.dispatch import Dispatcher, Message, build_dispatcher
 from ingest.worker.lease import Timing
-from ingest.worker.load import Sizes
 from ingest.worker.ports import WorkerServices
 from tests.model.budget import OwnBudget, SharedBudget
+from tests.model.deployments import DEPLOYMENTS, FEEDS, FIRST, ORDERED, REFUSED, Deployment
 from tests.model.operator import Operator
 from tests.model.scheduler import LAST, Act, Kind, Runner, Scheduler
 from tests.model.services import (
@@ -41,59 +41,12 @@ from tests.model.services import (
     ReportedOutcome,
 )
 from tests.model.sqs import Delivery, MemoryQueue
-from tests.model.watch import Watch
+from tests.model.watch import LEASE_S, Watch
 from tests.support.fakes import FakeTable, RecordingDeadLetters, RecordingMetrics
 from tests.support.memory_ledger import MemoryLedger
 
 BUCKET = "landing"
-FEED = Feed("orders/", "Orders", "id", columns={"n": "N"})
-FEEDS = Feeds({"orders": FEED})
-HEAD = b"id,n\n"
-REFUSED = "13"  # the table takes no item with this number
-SIZES = Sizes(block=20, cell=36, window=48)
-SEGMENT_BYTES = 72
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """What is deployed: the feeds, and how files are cut."""
-
-    feeds: Feeds = FEEDS
-    sizes: Sizes = SIZES
-    segment_bytes: int = SEGMENT_BYTES
-
-
-AS_TEXT = Feed("orders/", "Orders", "id", columns={"n": "S"})  # every cell is a value
-FIRST = Deployment()
-WITHOUT_FEEDS = Deployment(Feeds({"others": Feed("others/", "Others", "id")}))
-DEPLOYMENTS = (  # each changes one setting, and an act goes from any to any
-    FIRST,
-    Deployment(sizes=replace(SIZES, block=28)),
-    Deployment(segment_bytes=10**6),
-    Deployment(segment_bytes=40),
-    Deployment(Feeds({"orders": AS_TEXT})),
-    Deployment(Feeds({"renamed": FEED})),
-    WITHOUT_FEEDS,
-    Deployment(sizes=replace(SIZES, cell=52)),
-    FIRST,
-    Deployment(sizes=replace(SIZES, window=20)),
-    Deployment(segment_bytes=110),
-    Deployment(sizes=replace(SIZES, rules=SIZES.rules + 1)),
-    Deployment(Feeds({"renamed": AS_TEXT})),
-    Deployment(Feeds({"orders": replace_feed(FEED, max_rejects=RowLimit(count=1000))})),
-    Deployment(sizes=replace(SIZES, block=60)),
-    WITHOUT_FEEDS,
-)
-
-
-def ordered(deployment: Deployment) -> Deployment:
-    """Return a deployment whose feeds are ordered by file."""
-    feeds = {name: replace_feed(feed, newest="file") for name, feed in deployment.feeds.feeds.items()}
-    return replace(deployment, feeds=Feeds(feeds))
-
-
-ORDERED = tuple(map(ordered, DEPLOYMENTS))
-TIMING = Timing(lease_s=60, checkpoint_s=5, within_block_s=5, stop_before_end_s=45)
+TIMING = Timing(lease_s=LEASE_S, checkpoint_s=5, within_block_s=5, stop_before_end_s=45)
 FUNCTION_S = 900
 STUCK_S = 3600.0
 MOST_ROUNDS = 25
@@ -107,6 +60,7 @@ class Kinds:
     ledger: Callable[[Clock], MemoryLedger] = MemoryLedger
     rejects: Callable[..., OwnRejects] = OwnRejects
     batches: type[BatchHandler] = BatchHandler
+    table: type[FakeTable] = FakeTable
 
 
 @dataclass(frozen=True)
@@ -166,6 +120,8 @@ class ModelRun:
     given_up: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)  # versions that no feed took
     kept: RowCounts = NOTHING  # what attempts count that others before them have loaded
+    asked: dict[str, Undoing] = field(default_factory=dict)  # URL -> what an operator has yet to confirm
+    to_undo: set[str] = field(default_factory=set)
     cut_retries: int = 0
     lost: list[str] = field(default_factory=list)  # messages
 
@@ -176,7 +132,7 @@ class ModelRun:
         self.queue = MemoryQueue(self.clock.now_s, self.most_received)
         self.bucket = Bucket()
         version = ORDER_ATTRIBUTE if self.is_ordered else None
-        self.table = FakeTable(refuse=lambda item: str(item["n"]) == REFUSED, version=version)
+        self.table = self.kinds.table(refuse=lambda item: str(item["n"]) == REFUSED, version=version)
         self.deployments = ORDERED if self.is_ordered else DEPLOYMENTS
         self.deployed = self.deployments[DEPLOYMENTS.index(self.deployed)]
         self.ledger = self.kinds.ledger(self.clock)
@@ -210,13 +166,15 @@ class ModelRun:
         for _ in range(MOST_ROUNDS):
             self._drain()
             self._ask_for_those_no_feed_took()
-            if self.is_settled and not self.given_up:
+            if self.is_settled and not self.given_up and not self.to_undo:
                 return
+            self.clock.time_s += STUCK_S  # also longer than any lease: an operator waits until that has run out
             self.deployed = self.deployments[0] if "others" in self.deployed.feeds.feeds else self.deployed
-            for url in self.given_up:
+            for url in sorted(self.given_up):
                 self._retry_file(url, "checkpoint", 99)
             self.given_up.clear()
-            self.clock.time_s += STUCK_S
+            for url in sorted(self.to_undo):
+                self._undo_file(url, 99)
             self.queue.send([RECONCILE_MESSAGE])
         raise AssertionError("something is stuck")
 
@@ -301,7 +259,7 @@ class ModelRun:
             objects=objects,
             listing=objects,
             queue=OwnQueue(self.queue, scheduler),
-            writer_for=lambda feed: OwnWriter(self.table, scheduler, self.watch, name, budget),
+            writer_for=lambda feed: self._writer(feed, name, budget),
             check_table=lambda feed, mapping: scheduler.point("look at the table", may_fail=True),
             rejects_for=lambda file: self.kinds.rejects(self.parts, file, scheduler),
             rejects_url=lambda file: OwnRejects.url,
@@ -323,6 +281,10 @@ class ModelRun:
         )
         return cast(Dispatcher, NoticesBugs(dispatcher, self.bugs, self._note))
 
+    def _writer(self, feed: Feed, name: str, budget: OwnBudget | None) -> OwnWriter:
+        undoes = undo_attribute(feed) if feed.write == "undo" else None
+        return OwnWriter(self.table, self.scheduler, self.watch, name, budget, undoes)
+
     def _note(self, what: str) -> None:
         self.scheduler.trace.append(f"{self.clock.time_s:.0f} {what}")
 
@@ -339,10 +301,12 @@ class ModelRun:
             self.deployed = self.deployments[act.arg % len(self.deployments)]
         elif act.kind == Kind.RECONCILE:
             self.queue.send([RECONCILE_MESSAGE])
-        elif act.kind in (Kind.RETRY, Kind.GIVE_UP):
+        elif act.kind in (Kind.RETRY, Kind.GIVE_UP, Kind.UNDO):
             files = sorted({entry.work.file.url for entry in self.ledger.files()})
             if files and act.kind == Kind.GIVE_UP:
                 self._give_up(files[act.arg % len(files)], (None, 0, None, 1, 2, 99)[act.arg // len(files) % 6])
+            elif files and act.kind == Kind.UNDO:
+                self._undo_file(files[act.arg % len(files)], (99, None, 1, 2, 3, 0)[act.arg // len(files) % 6])
             elif files:
                 start: From = "checkpoint" if act.arg % 4 < 2 else "start"
                 self._retry_file(files[act.arg % len(files)], start, (99, 1, 3, 6)[act.arg // 4 % 4])
@@ -354,27 +318,47 @@ class ModelRun:
 
     def _retry_file(self, url: str, start: From, most_calls: int) -> None:
         """Let an operator retry a file, in one go or until a call to something outside."""
-        operator = Operator(self.ledger, self.queue, self.bucket, self.parts, self.reported, self.clock)
-        reported = operator.retry(url, start, most_calls=most_calls)
+        reported = self.operator().retry(url, start, most_calls=most_calls)
         self.retried.add(url)
         if isinstance(reported, Retried):
+            self.to_undo -= {url} if start == "start" else set()
             self.kept = self.kept.plus(reported.kept)
         else:
             self.cut_retries += 1
-        self.scheduler.trace.append(f"{self.clock.time_s:.0f} operator: {reported}")
+        self._note(f"operator: {reported}")
+
+    def _undo_file(self, url: str, most_calls: int | None) -> None:
+        """Let an operator undo a file, in one go or until a call to something outside; or look and confirm later."""
+        operator = self.operator()
+        self.to_undo.discard(url)
+        try:
+            undoing = self.asked.pop(url, None) or operator.look(url)
+            if most_calls is None:
+                self.asked[url] = undoing
+                return
+            self._note(f"operator: undo as {operator.undo(undoing, most_calls=most_calls)}")
+        except (StillLoading, Unavailable) as error:
+            self.to_undo.add(url)
+            self._note(f"operator: undo of {url}: {error}")
+        except (SettingsFault, FileFault) as error:
+            self._note(f"operator: undo of {url}: {error}")
+
+    def operator(self) -> Operator:
+        """Return someone who looks after files."""
+        return Operator(self.ledger, self.queue, self.bucket, self.parts, self.reported, self.clock)
 
     def _give_up(self, url: str, cancel_calls: int | None) -> None:
         """Let a file fail, whoever holds it: given up, or cancelled by an operator who is cut off after some calls."""
-        operator = Operator(self.ledger, self.queue, self.bucket, self.parts, self.reported, self.clock)
+        unfinished = [entry for entry in self.ledger.files() if entry.work.file.url == url and is_open(entry.status)]
+        to_begin_again = self.to_undo if any(entry.work.file.undo for entry in unfinished) else self.given_up
         if cancel_calls is not None:
-            if operator.cancel(url, most_calls=cancel_calls):
-                self.given_up.add(url)
+            if self.operator().cancel(url, most_calls=cancel_calls):
+                to_begin_again.add(url)
             return
-        for entry in self.ledger.files():
-            if entry.work.file.url == url and is_open(entry.status):
-                outcome = Outcome(Status.FAILED, entry.row_counts, 1.0, None, GivenUp("No one could finish it."))
-                self.ledger.transitions.give_up(entry.work.file, outcome)
-                self.given_up.add(url)
+        for entry in unfinished:
+            outcome = Outcome(Status.FAILED, entry.row_counts, 1.0, None, GivenUp("No one could finish it."))
+            self.ledger.transitions.give_up(entry.work.file, outcome)
+            to_begin_again.add(url)
 
     def _entry(self, key: str, etag: str, size: int, sequencer: str) -> dict[str, Any]:
         return {

@@ -10,8 +10,9 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
 from ingest.worker.load import Load
 from tests.model.check import check
+from tests.model.deployments import FEED, HEAD, REFUSED, SIZES
 from tests.model.scheduler import Act, Kind
-from tests.model.simulation import FEED, HEAD, REFUSED, SIZES, STUCK_S, Kinds, ModelRun
+from tests.model.simulation import STUCK_S, Kinds, ModelRun
 from tests.support.fakes import FakeTable, RecordingRejects
 
 KEY = "orders/b.csv"
@@ -200,3 +201,86 @@ def test_two_versions_of_a_file_that_are_begun_at_the_same_moment_are_both_found
         simulation = with_two_versions_at_once(first, second)
         simulation.run()
         check(simulation)
+
+
+@pytest.mark.parametrize("first", range(46, 58, 3))
+def test_a_retry_loads_the_newest_version_though_it_is_asked_for_an_older_one_of_the_same_contents(first: int) -> None:
+    """Its worker's clock was late, so it seemed the older one; the object as found was passed over as known."""
+    simulation = ModelRun([Act(first, Kind.GIVE_UP)], skews_s=(-90, 0))
+    simulation.drop((KEY, HEAD + b"a,20\n"))
+    worker = simulation.next_runner()
+    assert worker is not None
+    simulation.scheduler.run(worker)
+    simulation.clock.time_s += 5
+    simulation.drop((KEY, HEAD + b"a,20\n"))
+    simulation.run()
+    check(simulation)
+    statuses = [entry.status for entry in simulation.ledger.files()]
+    assert statuses == [Status.COMPLETE, Status.FAILED, Status.COMPLETE]
+
+
+def test_a_retry_of_contents_that_came_back_is_not_taken_for_the_version_that_had_them_before() -> None:
+    """A retry has no time of an event, by which the two differ: it was passed over."""
+    simulation = ModelRun([])
+    simulation.drop((KEY, HEAD + b"a,20\n"))
+    simulation.run()
+    simulation.clock.time_s += 60
+    simulation.drop((KEY, HEAD + b"a,20\n"), is_reported=False)
+    simulation.run()
+    simulation.operator().retry(f"s3://landing/{KEY}", "start", most_calls=9)
+    simulation.run()
+    check(simulation)
+    assert [entry.status for entry in simulation.ledger.files()] == [Status.COMPLETE] * 3
+
+
+SMALL = (
+    ("orders/a.csv", HEAD + b"".join(b"a%d,%d\n" % (n, 20 + n) for n in range(6))),
+    ("orders/b.csv", HEAD + b"b,20\n"),
+)
+ALL_CALLS, FROM_START = 10, 2  # of GIVE_UP and of RETRY, for the first of two files
+
+
+def test_an_undo_does_not_take_what_a_retry_left_that_was_cut_off_for_its_own_segments() -> None:
+    """The segments that the retry had carried over were done, so the undo neither deleted their rows nor ended."""
+    simulation = ModelRun([])
+    simulation.drop((KEY, HEAD + ROWS))
+    planner = simulation.next_runner()
+    assert planner is not None
+    simulation.scheduler.run(planner)
+    operator = simulation.operator()
+    first = simulation.next_runner()
+    assert first is not None
+    simulation.scheduler.run(first)
+    operator.cancel(f"s3://landing/{KEY}", most_calls=9)
+    assert "connection is gone" in str(operator.retry(f"s3://landing/{KEY}", "checkpoint", most_calls=2))
+    simulation.clock.time_s += STUCK_S
+    undo = operator.undo(operator.look(f"s3://landing/{KEY}"), most_calls=9)
+    simulation.run()
+    check(simulation)
+    assert (undo.retry, simulation.table.items) == (2, {})
+
+
+@pytest.mark.parametrize("first", range(20, 32, 2))
+def test_an_undo_waits_until_a_worker_whose_file_was_cancelled_has_learnt_of_it(first: int) -> None:
+    """It wrote for as long as it needed not renew its lease: rows came after the undo."""
+    for second in (0, 3, 6):
+        acts = [Act(first, Kind.SWITCH, 2), Act(second, Kind.GIVE_UP, ALL_CALLS), Act(0, Kind.UNDO, 0)]
+        simulation = ModelRun(acts)
+        for dropped in SMALL:
+            simulation.drop(dropped)
+        simulation.run()
+        check(simulation)
+        assert simulation.ledger.files()[0].status == Status.UNDONE
+
+
+@pytest.mark.parametrize("third", range(40, 60, 5))
+def test_a_retry_waits_until_a_worker_whose_undo_was_cancelled_has_learnt_of_it(third: int) -> None:
+    """It deleted rows that the retry had written."""
+    acts = [Act(44, Kind.UNDO, 0), Act(0, Kind.NOTIFY, 1), Act(third, Kind.SWITCH, 2)]
+    acts += [Act(0, Kind.GIVE_UP, ALL_CALLS), Act(0, Kind.RETRY, FROM_START)]
+    simulation = ModelRun(acts)
+    for dropped in SMALL:
+        simulation.drop(dropped)
+    simulation.run()
+    check(simulation)
+    assert "cancelled" in [entry.error_code for entry in simulation.ledger.files() if entry.work.file.undo]

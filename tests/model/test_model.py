@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from tests.model.budget import SharedBudget
 from tests.model.check import check
+from tests.model.deployments import HEAD
 from tests.model.scheduler import Act, Kind
-from tests.model.simulation import HEAD, Kinds, ModelRun
+from tests.model.simulation import Kinds, ModelRun
 
 DEADLY = "orders/0.csv"
 

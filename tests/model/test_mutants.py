@@ -20,6 +20,7 @@ from tests.model.services import OwnRejects
 from tests.model.simulation import Kinds, ModelRun
 from tests.model.test_found import with_a_deadly_file, with_a_found_one_that_waited, with_two_versions_at_once
 from tests.model.test_model import ACTS, acts, model_runs, run
+from tests.support.fakes import FakeTable
 from tests.support.memory_ledger import MemoryEntry, MemoryLedger, share_of
 
 MOST = 2000  # schedules until each must have been caught
@@ -198,7 +199,46 @@ class OrdersByTheClaim(MemoryLedger):
         return super().retry(file, feed=feed, begun=replace(begun, order_ms=None))
 
 
+class UndoesLate(MemoryLedger):
+    """Makes a file UNDONE when something of it is deleted."""
+
+    def undo(self, file: FileVersion) -> bool:
+        return True
+
+    def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint) -> None:
+        super().save(work, token, checkpoint)
+        self._undo_others(work.file)
+
+    def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
+        super().end_file(file, token, outcome)
+        self._undo_others(file)
+
+    def _undo_others(self, file: FileVersion) -> None:
+        for entry in self.files() if file.undo else []:
+            if entry.work.file.file_id == file.file_id and not entry.work.file.undo:
+                super().undo(entry.work.file)
+
+
+class LoadsWhatIsUndone(MemoryLedger):
+    """Lets a message load a file again that is undone."""
+
+    def claim(self, work: WorkItem, **named: Any) -> Claimed | ClaimStatus:
+        entry = self._of(work)
+        if entry.status == Status.UNDONE:
+            entry.status = Status.WAITING
+        return super().claim(work, **named)
+
+
+class DeletesWhatIsThere(FakeTable):
+    """Deletes an item whatever file it names."""
+
+    def _names_same_file(self, theirs: Any, ours: Any) -> bool:
+        return True
+
+
 MUTANTS = {
+    "makes a file UNDONE when something is deleted": Kinds(ledger=UndoesLate),
+    "loads what is undone": Kinds(ledger=LoadsWhatIsUndone),
     "gives a retry another place in the order": Kinds(ledger=OrdersByTheClaim),
     "counts a row as written that is not": Kinds(ledger=MixesRowsUp),
     "adds a segment twice": Kinds(ledger=AddsTwice),
@@ -218,6 +258,8 @@ MUTANTS = {
 }
 # Mutants that few of all schedules show, and schedules of which many do. `make nightly` tries all.
 SHOWN_BY = {
+    "makes a file UNDONE when something is deleted": acts([Kind.UNDO]),
+    "loads what is undone": acts([Kind.UNDO, Kind.NOTIFY]),
     "counts a row as written that is not": acts([Kind.PASS]),
     "closes a file that is closed": acts([Kind.GIVE_UP, Kind.SWITCH]),
     "puts back what others hold": acts([Kind.SWITCH]),
@@ -261,6 +303,12 @@ def test_a_table_that_takes_older_rows_is_caught_where_files_are_ordered() -> No
 
     few = settings(max_examples=MOST, phases=[Phase.generate], database=None, derandomize=True)
     find(model_runs(is_ordered=True), is_caught, settings=few)
+
+
+def test_an_undo_that_deletes_what_other_files_have_written_is_caught() -> None:
+    few = settings(max_examples=MOST, phases=[Phase.generate], database=None, derandomize=True)
+    kinds = Kinds(table=DeletesWhatIsThere)
+    find(model_runs(kinds, acts([Kind.UNDO]), is_ordered=True), is_wrong, settings=few)
 
 
 def test_an_ingester_that_loads_a_reported_version_again_is_caught() -> None:

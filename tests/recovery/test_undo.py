@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest.contract import Metric, Skipped, Status
+from ingest.contract import Metric, Status
 from ingest.dynamodb.item_writer import Heartbeat, ItemWriter, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault, StillLoading, Unavailable
@@ -26,7 +26,6 @@ from ingest.worker.ports import Services, WorkerServices
 from tests.model.operator import Cut
 from tests.recovery.test_retry import FakeCopies, Operator
 from tests.support.fakes import FakeTable, RecordingMetrics
-from tests.support.items import python_items
 from tests.support.world import CSV, KEY, World, event
 
 ROWS = b"id,n\n" + b"".join(b"k%02d,%d\n" % (n, n) for n in range(40))
@@ -44,24 +43,17 @@ class Deleting:
     stats: WriteStats = NOTHING_WRITTEN
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
-        attribute, skipped = str(undo_attribute(self.feed)), dict[str, list[int]]()
-        for row, item in enumerate(python_items(items)):
+        result = WriteResult()
+        for row in range(len(items)):
             heartbeat()
             if self.fail_before and not self.fail_before[0]:
                 self.fail_before.pop()
                 raise Unavailable("The connection was cut.")
             self.fail_before[:] = [count - 1 for count in self.fail_before]
-            key = tuple(item[key.name] for key in items.keys)
-            stored = self.table.items.get(key)
-            prefix = str(item[attribute]).rpartition("#")[0] + "#"
-            if stored and str(stored.get(attribute, "")).startswith(prefix):
-                del self.table.items[key]
-                taken([row])
-                continue
-            why = Skipped.REPLACED if stored else Skipped.ABSENT
-            taken([row], why)
-            skipped.setdefault(why, []).append(row)
-        return WriteResult(skipped=skipped)
+            one = self.table.undo(items.take([row]), str(undo_attribute(self.feed)))
+            taken([row], next(iter(one.skipped), ""))
+            result += one.placed([row])
+        return result
 
 
 class Undoable(World):
@@ -313,6 +305,20 @@ def test_what_was_undone_can_be_loaded_again_by_a_retry_from_the_start_alone() -
     assert (world.table.items, world.statuses[2:]) == ({}, ["UNDONE", "undo COMPLETE"])
 
 
+def test_an_undo_that_was_looked_at_before_another_attempt_began_is_refused() -> None:
+    world = loaded(data=ROWS)
+    looked = world.look()
+    operator = Operator(world)
+    operator.copies = FakeCopies()
+    operator.retry()
+    for expected in (["COMPLETE", "WAITING"], ["COMPLETE", "COMPLETE"]):
+        assert world.statuses == expected
+        with pytest.raises(StillLoading, match="or was meanwhile"):
+            world._undo(10**6).run(looked)
+        world.deliver()
+    assert len(world.table.items) == 40
+
+
 # --- refused ---
 
 REFUSED: dict[str, Any] = {
@@ -344,6 +350,19 @@ def test_a_file_with_a_segment_that_a_worker_still_holds_is_refused() -> None:
     entry = world.ledger.segment_entries(world.attempts()[0].work.file)[0]
     entry.status, entry.until_s = Status.LOADING, world.clock.time_s + 30
     with pytest.raises(StillLoading, match="its worker holds the lease for another 30 s"):
+        world.look()
+
+
+def test_a_file_that_was_cancelled_while_a_worker_had_it_is_refused_until_its_lease_would_have_run_out() -> None:
+    world = Undoable()
+    file = FileVersion("landing-example", KEY, etag="e", sequencer="0A")
+    world.ledger.claim(WorkItem(file), feed="orders", token=LeaseToken("m1", 1, 1e12), order_ms=1)
+    cancel_file(world.services, world.attempts()[0])
+    world.clock.time_s += 50
+    with pytest.raises(StillLoading, match="wait another 10 s"):
+        world.look()
+    world.clock.time_s += 10
+    with pytest.raises(SettingsFault, match="does not have the settings"):  # for no reason of time
         world.look()
 
 

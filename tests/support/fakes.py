@@ -69,6 +69,21 @@ class FakeTable:
                 self.items[key] = item
         return WriteResult(refusals, skipped)
 
+    def undo(self, items: Items, attribute: str) -> WriteResult:
+        """Delete the items that name the same file by an attribute; skip the others."""
+        skipped: dict[str, list[int]] = {}
+        for row, item in enumerate(python_items(items)):
+            key = tuple(item[attribute.name] for attribute in items.keys)
+            stored = self.items.get(key)
+            if stored and self._names_same_file(stored.get(attribute), item[attribute]):
+                del self.items[key]
+            else:
+                skipped.setdefault(Skipped.REPLACED if stored else Skipped.ABSENT, []).append(row)
+        return WriteResult(skipped=skipped)
+
+    def _names_same_file(self, theirs: Any, ours: Any) -> bool:
+        return str(theirs).rpartition("#")[0] == str(ours).rpartition("#")[0]
+
     def _newer(self, key: tuple[Any, ...], item: Item) -> str:
         """Return why an item is not put, as the table has a newer one; nothing if it has not."""
         theirs, ours = (str(one.get(self.version or "", "")) for one in (self.items.get(key, {}), item))

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+from dataclasses import replace
 
 from ingest.contract import Status
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, throttled_request
@@ -36,7 +37,7 @@ class Forgetful:
 
 
 def reported_rarely(stack: str) -> list[MetricLine]:
-    """Return the metrics of an unbalanced file, a hand-over, skipped rows, and throttling reasons that are rare."""
+    """Return the metrics of an unbalanced and an undone file, a hand-over, skipped rows, rare throttling reasons."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
         metrics, clock = Metrics(stack=stack), ScriptedClock()
         services = Services(
@@ -51,6 +52,7 @@ def reported_rarely(stack: str) -> list[MetricLine]:
         )
         reporter = Reporter(services)
         reporter.file_ended(FILE, "orders", Outcome(Status.UNBALANCED, RowCounts(rows_read=2), 1.0))
+        reporter.file_ended(replace(FILE, undo=True), "orders", Outcome(Status.COMPLETE, RowCounts(rows_read=2), 1.0))
         reporter.handed_over("message", 1)
         reporter.progressed("orders", RowCounts(rows_read=1, rows_older=1), NOTHING_WRITTEN, 1.0)
         for reason in REASONS:

@@ -18,8 +18,9 @@ from ingest.worker.attempt import DeployedSettings, LoadSettings
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
 from tests.model.check import check
+from tests.model.deployments import FEED, HEAD, SIZES, Deployment
 from tests.model.scheduler import KilledError
-from tests.model.simulation import FEED, HEAD, SIZES, Deployment, ModelRun
+from tests.model.simulation import ModelRun
 from tests.recovery.test_retry import Operator
 from tests.support.fakes import FakeTable
 from tests.support.memory_ledger import MemoryEntry

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from ingest.contract import Status
 from ingest.errors import ObjectArchived, SettingsFault, TableMissing, UnknownMessage, WorkerKilled
 from ingest.file import FileVersion
+from ingest.ledger.row_counts import RowCounts
+from ingest.reading.blocks import Position
+from ingest.reading.segments import Segment
 from ingest.worker.batch import BatchHandler, logger
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
@@ -427,6 +431,17 @@ def test_an_object_that_is_archived_again_waits_for_its_next_restoration() -> No
     deployed.queue.send([restored(KEY)])
     deployed.drain()
     assert attempts(deployed) == [(None, Status.FAILED), (1, Status.FAILED), (2, Status.COMPLETE)]
+
+
+def test_a_restored_object_is_not_loaded_under_a_name_that_a_retry_has_used_and_was_cut_off() -> None:
+    deployed = archived()
+    ledger = deployed.world.ledger
+    left = replace(deployed.world.entry().work.file, retry=1)
+    ledger.carry_over(left, Segment(Position(5, 2), Position(10, 3)), RowCounts(1, 1, 0, 0, 5))
+    del deployed.world.objects.breaks[KEY]
+    deployed.queue.send([restored(KEY)])
+    deployed.drain()
+    assert attempts(deployed) == [(None, Status.FAILED), (2, Status.COMPLETE)]
 
 
 def test_a_worker_that_was_killed_after_it_had_begun_the_new_attempt_leaves_it_to_the_next() -> None:

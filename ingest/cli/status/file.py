@@ -28,6 +28,7 @@ from ingest.cli.status.view import (
     skipped_text,
     status_text,
     time_text,
+    waits_for,
 )
 from ingest.errors import FileMissing, SettingsFault
 from ingest.file import FileVersion
@@ -187,6 +188,7 @@ def _lines(view: FileView, now_s: float) -> list[str]:
         "done": ", ".join(filter(None, (share_text(view.progress.share), _in_segments(entry)))),
         "seen": f"first {time_text(entry.first_seen_s)}{ended}{seconds}, {_attempts(entry)}",
         "lease": lease_text(entry, now_s=now_s),
+        "waits": waits_for(view.entry) or _parked(view),
         "rows": row_counts_sentence(view.progress.row_counts, "deleted" if file.undo else "written"),
         "warning": (view.progress.row_counts.warning() or {}).get("message"),
         "rejects": entry.rejects,
@@ -199,6 +201,11 @@ def _lines(view: FileView, now_s: float) -> list[str]:
 
 def _in_segments(entry: Entry) -> str:
     return f"{segments_text(entry)} segments" if entry.segments else ""
+
+
+def _parked(view: FileView) -> str:
+    """Return how many segments wait for the write budget, if any does."""
+    return f"{view.parked} segment(s) waiting for the write budget" if view.parked else ""
 
 
 def _attempts(entry: Entry) -> str:

@@ -33,10 +33,11 @@ class StatusLedger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A file and its progress."""
+    """A file, its progress, and how many of its parts, itself included, wait for the write budget of their table."""
 
     entry: Entry
     progress: Progress
+    parked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ def view_of(ledger: StatusLedger, entry: Entry, feeds: Feeds | None, *, now_s: f
     segments = list(ledger.segments(entry.work.file)) if is_split else []
     feed = feeds.feeds.get(entry.feed) if feeds else None
     compressed = may_be_compressed(entry.work.file.key, feed.csv if feed else None)
-    return FileView(entry, file_progress(entry, segments, now_s=now_s, compressed=compressed and not is_split))
+    progress = file_progress(entry, segments, now_s=now_s, compressed=compressed and not is_split)
+    return FileView(entry, progress, parked=sum(part.is_parked for part in (entry, *segments)))
 
 
 def _entries(ledger: StatusLedger, question: StatusQuery, now_s: float) -> Iterator[Entry]:

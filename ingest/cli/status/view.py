@@ -9,7 +9,6 @@ from ingest.aws.clock import iso
 from ingest.cli.output import FittingTable, TableColumn
 from ingest.cli.status.query import FileView, Overview
 from ingest.contract import Status
-from ingest.errors import WaitingForBudget
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Entry, is_open
 
@@ -119,8 +118,7 @@ def status_and_error(entry: Entry) -> Text:
 
 def waits_for(entry: Entry) -> str:
     """Return what a file or segment waits for, if that is known."""
-    is_parked = entry.status == Status.WAITING and entry.error_code == WaitingForBudget.code
-    return "waiting for the write budget" if is_parked else ""
+    return "waiting for the write budget" if entry.is_parked else ""
 
 
 def share_text(share: float | None) -> str:

@@ -26,20 +26,22 @@ class BudgetUse:
     """The write budget of a table: units a second that hold now, those that are used, and how many workers share it.
 
     `limit` is as feeds.toml has it: a number, or a share of what the table can take. By the entries that were written
-    last: `ingest load` is in them, and the delay is a few seconds.
+    last: `ingest load` is in them, and the delay is a few seconds. `parked` counts the files and segments, of the open
+    files shown, that too many workers would share it for: their messages come back after a minute.
     """
 
     table: str
     limit: float | str
     used_per_s: float
     workers: int
+    parked: int = 0
 
     @staticmethod
-    def of(table: str, found: TableBudget, now_s: float) -> "BudgetUse":
+    def of(table: str, found: TableBudget, now_s: float, parked: int) -> "BudgetUse":
         """Return that of a table which has limits."""
         live = [entry for entry in found.entries.values() if now_s - entry.written_s < LIVE_S]
         limit = limits_from(found.limits or "").units_at(now_s)
-        return BudgetUse(table, limit, sum(entry.used_per_s for entry in live), len(live))
+        return BudgetUse(table, limit, sum(entry.used_per_s for entry in live), len(live), parked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Watcher:
         """Return the present state."""
         today = iso(now_s)[:10]
         ended = look(self._ledger, StatusQuery(self._feeds, day=today, limit=ENDED_FILES), now_s=now_s)
+        opened = self._open(now_s)
         return StackHealth(
             stack=self._stack.name,
             now_s=now_s,
@@ -107,17 +110,18 @@ class Watcher:
             queue=queue_depth(self._sqs, self._queue),
             dead_letters=queue_depth(self._sqs, self._dead),
             mapping=self._stack.event_source.state(),
-            open=self._open(now_s),
+            open=opened,
             ended=ended.files,
             failed=tuple(self._failed(today, now_s)),
             oldest_file_s=self._oldest(now_s),
-            budgets=tuple(self._budgets(now_s)),
+            budgets=tuple(self._budgets(opened)),
         )
 
-    def _budgets(self, now_s: float) -> Iterator[BudgetUse]:
-        budgets = self._stack.ledger.budgets
-        for table in sorted(budgets.limits(sorted({feed.table for feed in self._feeds.feeds.values()}))):
-            yield BudgetUse.of(table, budgets.read_budget(table), now_s)
+    def _budgets(self, opened: Overview) -> Iterator[BudgetUse]:
+        budgets, tables = self._stack.ledger.budgets, {name: feed.table for name, feed in self._feeds.feeds.items()}
+        for table in sorted(budgets.limits(sorted(set(tables.values())))):
+            parked = sum(view.parked for view in opened.files if tables.get(view.entry.feed) == table)
+            yield BudgetUse.of(table, budgets.read_budget(table), opened.now_s, parked)
 
     @property
     def _ledger(self) -> StatusLedger:

@@ -73,6 +73,7 @@ def _budget(budget: BudgetUse) -> dict[str, Any]:
         "write_units": budget.limit,
         "used_per_s": _rounded(budget.used_per_s),
         "workers": budget.workers,
+        "parked": budget.parked,
     }
 
 

@@ -223,7 +223,8 @@ def _throughput(health: StackHealth) -> Iterator[Text]:
     for number, budget in enumerate(health.budgets):
         limit = budget.limit if isinstance(budget.limit, str) else amount(budget.limit)
         workers = f"{budget.workers} worker{'' if budget.workers == 1 else 's'}"
-        used = f"{amount(budget.used_per_s)} of {limit} write units/s used by {workers}"
+        parked = f", {budget.parked} parked" if budget.parked else ""
+        used = f"{amount(budget.used_per_s)} of {limit} write units/s used by {workers}{parked}"
         yield _line("" if number else "budget", f"{budget.table}: {used}")
 
 

@@ -26,13 +26,9 @@ class Budget(Protocol):
 
 
 class BudgetGate(Generic[R]):
-    """Lets requests pass as a budget allows. `is_open`: there is none, and each may pass without being asked for.
-
-    `opens_s`: when the next may pass.
-    """
+    """Lets requests pass as a budget allows; without one, all of them. `opens_s`: when the next may pass."""
 
     def __init__(self, budget: Budget | None) -> None:
-        self.is_open = budget is None
         self.opens_s = 0.0
         self._budget = budget
         self._under_way: dict[int, float] = {}  # what each request is thought to cost
