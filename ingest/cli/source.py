@@ -85,7 +85,7 @@ def open_table(name: str, feed: Feed, budgets: "WriteBudgets | None" = None) -> 
 
     No AWS call is made before the first item, or the first comparison. `budgets` are the tables' write budgets.
     """
-    from ingest.cli.stack import preparing
+    from ingest.cli.aws import preparing
 
     tables = open_tables(name, budgets)
     with preparing(f"preparing to write to {name}"):
@@ -93,7 +93,7 @@ def open_table(name: str, feed: Feed, budgets: "WriteBudgets | None" = None) -> 
 
 
 def _check_keys(tables: "WriterFactory", name: str, feed: Feed, mapping: Mapping) -> None:
-    from ingest.cli.stack import preparing
+    from ingest.cli.aws import preparing
 
     with preparing(f"looking at the keys of table {name}"):
         tables.check_table(feed, mapping, table=name)
