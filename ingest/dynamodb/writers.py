@@ -94,7 +94,7 @@ class WriterFactory:
         """Return what reads items of a feed's table, or of another, by their keys."""
         opened, dynamodb = self._open(feed.role, feed.region)
         name = table or feed.table
-        return _reads(name, partial(table_exchange, opened, dynamodb.meta.client, name))
+        return _reads(name, partial(table_exchange, opened, dynamodb, name))
 
     def check_table(self, feed: Feed, mapping: Mapping, *, table: str | None = None) -> None:
         """Compare the keys of a feed's table, or of another, with those of the items that a mapping makes.

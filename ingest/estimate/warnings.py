@@ -91,7 +91,7 @@ def _many_rejects(found: LoadEstimate) -> Iterator[LoadWarning]:
 def _duplicates(found: LoadEstimate) -> Iterator[LoadWarning]:
     read = sum(part.rows for part in found.observed)
     share = sum(part.superseded for part in found.observed) / read if read else 0.0
-    if share > MANY:
+    if share > MANY and not found.feed.repeats_keys:
         yield LoadWarning(
             "duplicate_keys",
             f"{share * 100:.1f} % of the rows that were read have a key that appears again in a later row; the last "

@@ -241,6 +241,11 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         return self.operation is not None and self.newest is None
 
     @property
+    def repeats_keys(self) -> bool:
+        """Whether several rows of a key are what files of the feed are made of: changes, or versions."""
+        return self.operation is not None or self.newest is not None
+
+    @property
     def tombstone_s(self) -> int | None:
         """How long a deleted item leaves its key and version behind, in seconds; None if it does not."""
         return _seconds(self.tombstone) if self.tombstone else None

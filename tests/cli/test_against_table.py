@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from ingest.cli.estimate import SAMPLED_ROWS
@@ -56,8 +55,6 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    fresh = boto3.Session(region_name="eu-central-1")
-    monkeypatch.setattr(boto3, "Session", lambda region_name=None: fresh)
     Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
 
 

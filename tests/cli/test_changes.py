@@ -93,3 +93,17 @@ def test_check_counts_what_would_be_done(capsys: pytest.CaptureFixture[str]) -> 
     assert "Operations: 1 delete, 2 put, 1 update." in Ran(capsys, "check", "a.csv", "--feed", "changes").out
     document = json.loads(Ran(capsys, "check", "a.csv", "--feed", "changes", "--json").out)
     assert document["operations"] == {"put": 2, "update": 1, "delete": 1}
+
+
+def test_several_changes_of_a_key_are_what_such_a_file_is_made_of(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{operation},k{n},{version},1," for n in range(15) for version, operation in ((1, "I"), (2, "U"))]
+    Path("a.csv").write_text("\n".join(["op,id,v,n,note", *rows]), encoding="utf-8")
+    changes, puts = Ran(capsys, "check", "a.csv", "--feed", "changes"), Ran(capsys, "check", "a.csv", "--feed", "plain")
+    assert (changes.code, puts.code) == (0, 1)
+    assert "duplicate_keys" not in [warning["code"] for warning in planned(capsys, "changes")]
+    assert "duplicate_keys" in [warning["code"] for warning in planned(capsys, "plain")]
+
+
+def planned(capsys: pytest.CaptureFixture[str], feed: str) -> list[dict[str, str]]:
+    warnings: list[dict[str, str]] = Ran(capsys, "plan", "a.csv", "--feed", feed, "--json").json["warnings"]
+    return warnings
