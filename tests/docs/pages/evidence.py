@@ -1,7 +1,7 @@
 """The parts of docs/evidence.md: tables of the committed results, each with its command, commit and date."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ def parts() -> dict[str, str]:
         "hostile": _hostile,
         "reading": _reading,
         "writing": _writing,
+        "modes": _modes,
         "whole": _whole,
         "latency": _latency,
         "planning": _planning,
@@ -145,10 +146,23 @@ def _shape(shape: str, what: str) -> list[str]:
     return [what, f"{ours:,.0f}", f"{theirs:,.0f}", f"{ours / theirs:.0f}", f"{with_tls:.0f}"]
 
 
+def _modes() -> str:
+    part = read("write")["parts"]["modes"]
+    rates = {(m["party"], m["mode"], m["tls"]): m["rows_per_cpu_second"]["median"] for m in part["measured"]}
+    titles = ("a request a row", "`ingest load`, rows per CPU-second", "boto3", "times", "`ingest load`, TLS", "times")
+    return _with_source(titles, (_mode(rates, mode) for mode in dict.fromkeys(mode for _, mode, _ in rates)), part)
+
+
+def _mode(rates: Mapping[tuple[str, str, bool], float], mode: str) -> list[str]:
+    found = [mode]
+    for tls in (False, True):
+        ours, theirs = (rates[party, mode, tls] for party in ("ingest load", "boto3 loop"))
+        found += [f"{ours:,.0f}", *([] if tls else [f"{theirs:,.0f}"]), f"{ours / theirs:.0f}"]
+    return found
+
+
 def _whole() -> str:
-    part = read("write")["parts"].get("whole")
-    if part is None:
-        return "Not measured yet: `python -m loadtest bench write --part whole`.\n"
+    part = read("write")["parts"]["whole"]
     cases: dict[tuple[Any, ...], dict[str, Document]] = {}
     for one in part["measured"]:
         cases.setdefault((one["of_rows"], one["shape"], one["key_order"]), {})[one["party"]] = one
