@@ -88,7 +88,8 @@ def plan(
     budget = None if full else round((sample or SAMPLE_MB) * 1024 * 1024)
     looks_at = (table or chosen.table) if table or aws or against_table else None
     sources, check_table = _loaded(find_sources(source), chosen), asked_check(chosen, looks_at, aws=False)
-    kept = ItemSample(SAMPLED_ROWS if against_table else 0, Random(0).random)
+    chance = Random(0).random  # nosec B311 - which rows are compared is no secret
+    kept = ItemSample(SAMPLED_ROWS if against_table else 0, chance)
     reader = SampleReader(chosen, now_s=time.time(), check_table=check_table, on_items=kept.add)
     read, unread = _read(reader, sources, budget)
     sampled = _compared(chosen, str(looks_at), kept) if against_table else None
