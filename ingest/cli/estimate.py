@@ -88,7 +88,7 @@ def plan(
     budget = None if full else round((sample or SAMPLE_MB) * 1024 * 1024)
     looks_at = (table or chosen.table) if table or aws or against_table else None
     sources, check_table = _loaded(find_sources(source), chosen), asked_check(chosen, looks_at, aws=False)
-    chance = Random(0).random  # nosec B311 - which rows are compared is no secret
+    chance = Random(0).random  # draws rows to compare, keeps no secret  # nosec B311
     kept = ItemSample(SAMPLED_ROWS if against_table else 0, chance)
     reader = SampleReader(chosen, now_s=time.time(), check_table=check_table, on_items=kept.add)
     read, unread = _read(reader, sources, budget)
