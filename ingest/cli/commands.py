@@ -62,8 +62,8 @@ COMMANDS = {
     "backfill": Listed(
         "Repair", "Queue the objects under a prefix that the ledger does not know.", "backfill:backfill"
     ),
-    "pause": Listed("Repair", "Stop processing messages; they stay in the queue.", "wait:pause"),
-    "resume": Listed("Repair", "Process messages again.", "wait:resume"),
+    "pause": Listed("Repair", "Stop processing messages; they stay in the queue.", "pause:pause"),
+    "resume": Listed("Repair", "Process messages again.", "pause:resume"),
     "cancel": Listed("Repair", "End a file that is being loaded or waits; rows written stay.", "wait:cancel"),
     "init": Listed("Setup", "Write a project: feeds.toml, settings, and a Makefile that deploys.", "init:init"),
     "feeds": Listed("Setup", "Check feeds.toml, or print its JSON Schema.", "feeds:feeds_app"),

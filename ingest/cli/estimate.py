@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from random import Random
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,6 +29,9 @@ from ingest.feeds.parse import read_feeds
 from ingest.items.items import Items
 from ingest.ledger.row_counts import RowCounts
 from ingest.reading.segments import LEAST_BYTES
+
+if TYPE_CHECKING:
+    from ingest.dynamodb.writers import WriterFactory
 
 SAMPLE_MB = 32.0
 SAMPLED_ROWS = 1000
@@ -92,7 +95,8 @@ def plan(
     kept = ItemSample(SAMPLED_ROWS if against_table else 0, chance)
     reader = SampleReader(chosen, now_s=time.time(), check_table=check_table, on_items=kept.add)
     read, unread = _read(reader, sources, budget)
-    sampled = _compared(chosen, str(looks_at), kept) if against_table else None
+    tables = open_tables(looks_at) if looks_at else None
+    sampled = _compared(tables, chosen, str(looks_at), kept) if tables and against_table else None
     found = LoadEstimate(
         name,
         chosen,
@@ -103,7 +107,7 @@ def plan(
         Fleet(functions=functions),
         declared.tables.get(chosen.table),
         time.time(),
-        _facts(chosen, looks_at) if looks_at else None,
+        _facts(tables, chosen, str(looks_at)) if tables else None,
         sampled.growth if sampled else {},
     )
     if as_json:
@@ -146,18 +150,18 @@ def _read(reader: SampleReader, sources: list[Source], budget: int | None) -> tu
     return readings, chosen.unread
 
 
-def _facts(feed: Feed, table: str) -> TableFacts:
+def _facts(tables: "WriterFactory", feed: Feed, table: str) -> TableFacts:
     """Return what a table has that adds to its bill; nothing where it may not be looked at."""
     with suppress(AccessDenied):
-        return TableFacts.of(open_tables(table).describe(feed, table=table), feed)
+        return TableFacts.of(tables.describe(feed, table=table), feed)
     return TableFacts()
 
 
-def _compared(feed: Feed, table: str, kept: ItemSample) -> TableSample:
+def _compared(tables: "WriterFactory", feed: Feed, table: str, kept: ItemSample) -> TableSample:
     """Read what a table holds for the rows that were kept, and compare it with them."""
     from ingest.dynamodb.unchanged.reads import StoredReads  # with AWS's library, which files alone do not need
 
-    found, loop, rules = TableSample(feed), open_tables(table).reads_for(feed, table=table), ComparisonRules.of(feed)
+    found, loop, rules = TableSample(feed), tables.reads_for(feed, table=table), ComparisonRules.of(feed)
 
     def note(items: Items, compared: Comparison, rows: Sequence[int], answers: Sequence[bytes]) -> None:
         same = compared.unchanged(rows, answers)
