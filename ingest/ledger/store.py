@@ -66,7 +66,7 @@ class TableLeases:
         self._queries = queries
         self._unseen: set[str] = set()  # objects of which the ledger knew nothing when they were looked up
 
-    def expect(self, files: Sequence[FileVersion]) -> None:
+    def prefetch(self, files: Sequence[FileVersion]) -> None:
         """Look up several objects at once. `begin` then takes those that are new for new, and its write fails if they
         are not any more; all others it reads again."""
         self._unseen = set()

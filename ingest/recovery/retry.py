@@ -242,8 +242,8 @@ def refuse_cut_off(entry: Entry, now_s: float) -> None:
     left_s = (entry.ended_s or 0.0) + Timing().lease_s - now_s
     if entry.is_cut_off and left_s > 0:
         raise StillLoading(
-            f"{entry.work.name} was ended while a worker may have had it, which still writes until it learns of it: "
-            f"wait another {left_s:.0f} s."
+            f"{entry.work.name} was ended while a worker may hold its lease, and that worker may still write: wait "
+            f"another {left_s:.0f} s."
         )
 
 

@@ -93,7 +93,7 @@ class BatchHandler:
         self._done, self._deleted_s = [], self._clock.monotonic_s()
         self._function_s = left_s
         rest = self._in_order(records, deadline_s)
-        self._expect(records, deadline_s)
+        self._prefetch(records, deadline_s)
         failed = []
         while rest:
             record, past = rest.pop(0)
@@ -108,9 +108,9 @@ class BatchHandler:
                     self._delete_done(kept)
         return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
 
-    def _expect(self, records: list[Record], deadline_s: float) -> None:
+    def _prefetch(self, records: list[Record], deadline_s: float) -> None:
         try:
-            self._dispatcher.expect([_message(record, deadline_s) for record in records])
+            self._dispatcher.prefetch([_message(record, deadline_s) for record in records])
         except Exception as error:  # each is looked up when it is begun
             logger.warning("files not looked up together", extra=_error_fields(error))
 

@@ -106,14 +106,14 @@ class Dispatcher:
         deaths = max((entry.claims_in_a_row for entry in entries if entry and is_open(entry.status)), default=0)
         return Past(deaths if is_free and deaths < self._most_deaths else 0, has_no_error=is_free)
 
-    def expect(self, messages: Iterable[Message]) -> None:
+    def prefetch(self, messages: Iterable[Message]) -> None:
         """Look up what several messages ask for in one request, where it is new: to begin it takes no other look."""
         files: list[FileVersion] = []
         for message in messages:
             with suppress(UnknownMessage):
                 asked = read_message(message.body)
                 files += asked.files if isinstance(asked, NewFiles) else ()
-        self._ledger.leases.expect(files)
+        self._ledger.leases.prefetch(files)
 
     def dispatch(self, message: Message, keep_messages: Callable[[], None] = lambda: None) -> None:
         """Bring a message to its end; returning means it is done with. What is left of it goes on in a new message.

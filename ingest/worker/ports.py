@@ -29,7 +29,7 @@ class Leases(Protocol):
     def note_newest(self, file: FileVersion, *, least_ms: int = 0) -> int | None:
         """Return the order value of a version (a new one, of at least `least_ms`); None if a newer one is known."""
 
-    def expect(self, files: Sequence[FileVersion]) -> None:
+    def prefetch(self, files: Sequence[FileVersion]) -> None:
         """Look up several files that will be begun soon."""
 
     def begin(

@@ -447,7 +447,7 @@ def own(rows: Any) -> TableLedger:
 
 def test_new_files_that_come_together_take_one_look_and_three_writes_each(rows: Any, own: TableLedger) -> None:
     with counting(rows) as counted:
-        own.leases.expect(TWO)
+        own.leases.prefetch(TWO)
         for file in TWO:
             assert isinstance(begin_now(own, file), Claimed)
             own.transitions.end_file(file, LEASE, closed(Status.COMPLETE))
@@ -458,7 +458,7 @@ def test_new_files_that_come_together_take_one_look_and_three_writes_each(rows: 
 
 
 def test_what_others_do_between_the_look_and_the_claim_counts(rows: Any, own: TableLedger) -> None:
-    own.leases.expect(TWO)
+    own.leases.prefetch(TWO)
     other = TableLedger(table=rows, clock=ScriptedClock(101.0))
     begin_now(other, NEWER)
     begin_now(other, TWO[1], OTHER)
@@ -467,7 +467,7 @@ def test_what_others_do_between_the_look_and_the_claim_counts(rows: Any, own: Ta
 
 
 def test_a_notification_that_comes_twice_together_is_begun_once(own: TableLedger) -> None:
-    own.leases.expect((FILE, FILE, TWO[1]))
+    own.leases.prefetch((FILE, FILE, TWO[1]))
     assert isinstance(begin_now(own, FILE), Claimed)
     assert begin_now(own, FILE, OTHER) == ClaimStatus(Status.LOADING, LEASE.value, LEASE.until_s, "orders")
 

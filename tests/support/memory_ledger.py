@@ -121,7 +121,7 @@ class MemoryLedger:
             self._keep_begun(file)
         return self._note(file, now_s, least_ms)
 
-    def expect(self, files: Sequence[FileVersion]) -> None:
+    def prefetch(self, files: Sequence[FileVersion]) -> None:
         pass
 
     def begin(

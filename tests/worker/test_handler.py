@@ -134,11 +134,11 @@ def test_files_that_cannot_be_looked_up_together_are_begun_one_by_one(
 ) -> None:
     world, asked = World(), []
 
-    def expect(files: list[FileVersion]) -> None:
+    def prefetch(files: list[FileVersion]) -> None:
         asked.append([file.key for file in files])
         raise error
 
-    monkeypatch.setattr(world.ledger, "expect", expect)
+    monkeypatch.setattr(world.ledger, "prefetch", prefetch)
     batch = [sqs_record("unknown", "poison"), *(sqs_record(key, event(key)) for key in (KEY, "orders/b.csv"))]
     assert returned(function(world, ReceivedFrom()).answer({"Records": batch}, 900)) == []
     assert asked == [[KEY, "orders/b.csv"]]
