@@ -80,10 +80,10 @@ class _Answers(BaseHTTPRequestHandler):
             self._send(200, *event)
 
     def do_POST(self) -> None:
-        """Take the answer to an event, or an error."""
+        """Take the answer to an event, or an error: before the client may ask for the next, on another connection."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self._send(202, b"{}")
         self.server.heard.put((self.path.rpartition("/")[2], body))
+        self._send(202, b"{}")
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing."""

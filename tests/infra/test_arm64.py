@@ -1,6 +1,7 @@
 """What the zip's libraries need, without an arm64 processor; and the runtime API, with a client in this Python."""
 
 import sys
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from infra import bundle
 from infra.arm64 import elf, machine
 from infra.arm64.elf import Needs, Version
 from infra.arm64.machine import Machine
-from infra.arm64.sandbox import FunctionError, running
+from infra.arm64.sandbox import FunctionError, RuntimeApi, running
 from infra.local.stack import FEEDS
 from ingest.errors import SettingsFault
 
@@ -133,6 +134,14 @@ def test_a_function_that_fails_or_ends_is_reported_with_its_words(
         pytest.raises(FunctionError, match=f"(?s){said}"),
     ):
         function.answer(event, 60)
+
+
+@pytest.mark.enable_socket
+def test_an_answer_is_heard_before_the_client_can_ask_for_the_next_event() -> None:
+    with RuntimeApi() as api, api.served():
+        for _ in range(100):
+            urllib.request.urlopen(f"http://{api.address}/request/error", b"{}").close()
+            assert api.heard.get_nowait() == ("error", b"{}")
 
 
 @pytest.mark.enable_socket
