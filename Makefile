@@ -6,6 +6,10 @@ CDK    := $(BIN)/python -m infra.cdk
 # A project of its own (`ingest init DIR`) has its feeds and settings in files outside the checkout.
 OWN    := $(if $(FEEDS),-c feeds=$(abspath $(FEEDS))) $(if $(SETTINGS),-c settings=$(abspath $(SETTINGS)))
 
+# How long `make nightly` looks, and with how many processes.
+MINUTES ?= 60
+JOBS    ?= 2
+
 # Of bandit's findings: asserts, which state what is known and check no input. And in what is never shipped,
 # the emulator's password "test", random rows, and programs started without a shell by lists of our own words.
 LET_PASS           := B101
@@ -35,9 +39,10 @@ test: setup ## Run all tests, the fast ones first; then the end-to-end tests in 
 	$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m e2e tests
 	$(BIN)/python -m pytest -q -m e2e --writer boto3 --iam tests/e2e/test_local_stack.py tests/e2e/test_operating.py
 
-nightly: setup ## Run the property tests and the model with 20,000 examples or more each, and the fuzz target
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/properties tests/model tests/reading/test_blocks.py tests/reading/test_position.py tests/reading/test_grammar.py tests/reading/test_segments.py
-	$(BIN)/python -m tests.fuzz.fuzz_reading --runs 100000
+nightly: setup ## Try new examples of each property, and of the fuzz target, in rounds for MINUTES (60)
+	@end=$$(( $$(date +%s) + 60 * $(MINUTES) )); while [ $$(date +%s) -lt $$end ]; do \
+		HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "hypothesis and not e2e and not judge" tests && \
+		$(BIN)/python -m tests.fuzz.fuzz_reading --runs 10000 || exit 1; done
 
 judge: setup ## Run limit cases and the local stack's tests against DynamoDB Local, Amazon's own emulator (see its licence)
 	$(BIN)/python -m pytest -q -m judge tests/judge
