@@ -5,7 +5,7 @@ In here are the leases: which version of a key is the newest, who works on what,
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ingest.aws.clock import iso
 from ingest.contract import LedgerKeys, Status
@@ -48,10 +48,15 @@ class TableLedger:
     """All of the ledger. Each part asks for the time itself."""
 
     def __init__(
-        self, *, table: "Table", clock: LedgerClock, keep_days: Callable[[], float] = lambda: KEEP_DAYS
+        self,
+        *,
+        table: "Table",
+        clock: LedgerClock,
+        keep_days: Callable[[], float] = lambda: KEEP_DAYS,
+        update_item: Callable[..., Any] | None = None,
     ) -> None:
-        """`keep_days` is asked for when an entry is written that expires."""
-        self.table = LedgerTable(dynamodb=table, clock=clock, keep_days=keep_days)
+        """`keep_days` is asked for when an entry is written that expires; `update_item`: see `LedgerTable`."""
+        self.table = LedgerTable(dynamodb=table, clock=clock, keep_days=keep_days, update_item=update_item)
         self.queries = TableQueries(self.table)
         self.leases = TableLeases(self.table, self.queries)
         self.transitions = TableTransitions(self.table)

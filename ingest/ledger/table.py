@@ -63,12 +63,21 @@ class LedgerClock(Protocol):
 
 
 class LedgerTable:
-    """Reads and changes items of the ledger table. `dynamodb` is the table as boto3 has it."""
+    """Reads and changes items of the ledger table. `dynamodb` is the table as boto3 has it.
+
+    `update_item` takes and answers requests as that does, if it shall not have them itself.
+    """
 
     def __init__(
-        self, *, dynamodb: "Table", clock: LedgerClock, keep_days: Callable[[], float] = lambda: KEEP_DAYS
+        self,
+        *,
+        dynamodb: "Table",
+        clock: LedgerClock,
+        keep_days: Callable[[], float] = lambda: KEEP_DAYS,
+        update_item: Callable[..., Any] | None = None,
     ) -> None:
         self.dynamodb = dynamodb
+        self._update_item = update_item or dynamodb.update_item
         self.clock = clock
         self.begun_here: Item = {}  # what this process has begun last in a HEAD, with the key of its entry
         self._keep_days = keep_days
@@ -85,7 +94,7 @@ class LedgerTable:
         expressions = _expressions(change, condition, values)
 
         def send() -> Any:
-            return self.dynamodb.update_item(
+            return self._update_item(
                 Key=key, ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD", **expressions
             )
 

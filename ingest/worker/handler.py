@@ -14,6 +14,8 @@ from ingest.aws.clock import Clock
 from ingest.aws.s3 import S3Listing, S3Objects
 from ingest.contract import FEEDS_FILE, Env
 from ingest.dynamodb.budget.holder import BUDGET_CONFIG, WriteBudgets
+from ingest.dynamodb.http.client import table_exchange
+from ingest.dynamodb.updates import TableUpdates
 from ingest.dynamodb.writers import WriterFactory
 from ingest.errors import SettingsFault
 from ingest.feeds.parse import read_feeds
@@ -95,12 +97,15 @@ def _services(
     s3 = session.client("s3", config=CLIENT_CONFIG)
     tables = WriterFactory(session, CLIENT_CONFIG, dynamodb=dynamodb.meta.client, warn=logger.warning, budgets=budgets)
     keep_days = _number(environment, Env.LEDGER_DAYS)
+    ledger = dynamodb.Table(_text(environment, Env.LEDGER_TABLE))
+    connect = partial(table_exchange, session, dynamodb.meta.client, ledger.name)
     rejects_bucket, stack = _text(environment, Env.REJECTS_BUCKET), _text(environment, Env.STACK)
     return WorkerServices(
         ledger=TableLedger(
-            table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE)),
+            table=ledger,
             clock=clock,
             keep_days=lambda: keep_days,
+            update_item=TableUpdates(ledger, connect).update_item,
         ),
         objects=S3Objects(client=s3, clock=clock),
         listing=S3Listing(client=s3),

@@ -18,7 +18,7 @@ from ingest.worker import handler
 from ingest.worker.batch import BatchHandler, Reply, logger
 from ingest.worker.lease import Timing
 from loadtest.scenarios.log import read_emf
-from tests.support.clients import client, mock_aws, session, table
+from tests.support.clients import MotoExchange, client, mock_aws, session, table
 from tests.support.fakes import FakeTable, ScriptedClock, SentMessage
 from tests.support.world import EVENTS, KEY, World, event
 
@@ -318,7 +318,8 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    monkeypatch.setattr(handler, "table_exchange", lambda session, client, table: MotoExchange())
     with mock_aws():
         yield Cloud(tmp_path)
 

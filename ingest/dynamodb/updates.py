@@ -1,0 +1,110 @@
+"""UpdateItem for the ledger: over a kept-alive connection, at a tenth of the CPU time that boto3 takes for it."""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from ingest.dynamodb.http.client import Exchange
+from ingest.dynamodb.http.response import Answer
+from ingest.dynamodb.request_loop import code_and_message
+from ingest.errors import IngestError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+OPERATION = "UpdateItem"
+CONDITION_FAILED = "ConditionalCheckFailedException"
+POLL_S = 1.0  # the exchange knows how long to wait in all
+SUCCESS = 200
+NOTHING: tuple[int, dict[str, Any]] = 0, {}
+_VALUES = ("Key", "ExpressionAttributeValues")  # of a request: what boto3's table takes as Python's
+
+
+class TableUpdates:
+    """Sends UpdateItem as boto3's table does; for one thread.
+
+    Each request is tried once over a connection that `connect` opens. Where no answer comes of that, or another error
+    than a condition that does not hold, boto3's `table` sends it again, with all its attempts, and says what is wrong.
+    So a request may be carried out twice, as with boto3's own attempts.
+    """
+
+    def __init__(self, table: "Table", connect: Callable[[], Exchange[None]]) -> None:
+        self._table = table
+        self._connect = connect
+        self._exchange: Exchange[None] | None = None
+
+    def update_item(self, **request: Any) -> Any:
+        """Change an item; return what boto3's table returns of it: `Attributes`, as `ReturnValues` asks for them.
+
+        Raises:
+            ClientError: as boto3's; with the item as it is (`Item`) where its condition does not hold.
+        """
+        status, document = self._sent(_body(self._table.name, request))
+        if status == SUCCESS:
+            attributes = document.get("Attributes", {})
+            return {"Attributes": {name: TypeDeserializer().deserialize(value) for name, value in attributes.items()}}
+        code, message = code_and_message(document)
+        if code == CONDITION_FAILED:
+            error: Any = {"Error": {"Code": code, "Message": message}, "Item": document.get("Item", {})}
+            raise ClientError(error, OPERATION)
+        return self._table.update_item(**request)
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        if self._exchange:
+            self._exchange.close()
+            self._exchange = None
+
+    def _sent(self, body: bytes) -> tuple[int, dict[str, Any]]:
+        """Return the status and document of the answer, success or error; 0 and nothing where none came."""
+        try:
+            self._exchange = self._exchange or self._connect()
+            self._exchange.start(None, body, OPERATION)
+            outcomes = self._exchange.poll(POLL_S)
+            while not outcomes:
+                outcomes = self._exchange.poll(POLL_S)
+        except IngestError:  # no credentials, or a wrong setting: boto3 says which
+            self.close()
+            return NOTHING
+        ((_, answer),) = outcomes
+        return _read(answer) if isinstance(answer, Answer) else NOTHING
+
+
+def _body(table: str, request: Mapping[str, Any]) -> bytes:
+    typed = {
+        field: {name: TypeSerializer().serialize(value) for name, value in request[field].items()}
+        for field in _VALUES
+        if field in request
+    }
+    return json.dumps({"TableName": table, **request, **typed}, default=_base64).encode()
+
+
+def _base64(value: Any) -> str:
+    """Return a binary value as DynamoDB's JSON has it."""
+    return b64encode(bytes(value)).decode()
+
+
+def _read(answer: Answer) -> tuple[int, dict[str, Any]]:
+    """Return status and document of an answer; 0 and nothing where it is not a JSON object."""
+    try:
+        document = read_document(answer.body)
+    except ValueError:
+        return NOTHING
+    return (answer.status, document) if isinstance(document, dict) else NOTHING
+
+
+def read_document(body: bytes) -> Any:
+    """Return what JSON of DynamoDB's says, binary values as bytes, as botocore's clients have them.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    return json.loads(body, object_hook=_with_bytes)
+
+
+def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:
+    return {"B": b64decode(value["B"])} if isinstance(value.get("B"), str) else value
