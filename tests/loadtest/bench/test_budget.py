@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.dynamodb.budget import member
@@ -40,6 +40,15 @@ TIMES = st.floats(0, 40)
     freezes=st.lists(st.tuples(TIMES, st.integers(0, 5), st.floats(0.5, 30)), max_size=2),
     seed=st.integers(0, 1000),
 )
+@example(  # a cut while the only worker stands still
+    budget=10,
+    starts=[(0, 14, False)],
+    demands=[inf],
+    budgets=[(0, 50), (2, 10)],
+    outages=[],
+    freezes=[(2, 0, 2)],
+    seed=0,
+)
 def test_all_shares_together_are_at_most_the_budget_whatever_comes(
     budget: float,
     starts: list[tuple[float, float, bool]],
@@ -66,6 +75,7 @@ def test_all_shares_together_are_at_most_the_budget_whatever_comes(
     )
     fleet.run(END_S)
     seen_s = SEEN_S + TIMEOUT_S * bool(outages)  # a read waits for a write that gets no answer
+    seen_s += member.FROZEN_S * bool(freezes)  # who stands still for longer begins anew
     if not outages and not freezes:  # what is over soon, not all have noticed: shares overlap for a second or two
         assert most_shares(fleet) <= 1.0
     assert worst_window(fleet, seen_s=seen_s) <= allowed_window(fleet)
