@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
@@ -13,13 +14,20 @@ from ingest.contract import LedgerKeys
 from ingest.dynamodb.http.connection import ConnectionLostError
 from ingest.dynamodb.http.response import Answer
 from ingest.dynamodb.updates import read_document
+from tests.support.faster_moto import keep_what_requests_have_in_common, read_update_expressions_once
 
 __all__ = ["MotoExchange", "client", "ledger_table", "mock_aws", "resource", "session", "table"]
+
+keep_what_requests_have_in_common()
+read_update_expressions_once()
 
 
 @cache
 def session() -> boto3.session.Session:
-    return boto3.session.Session(region_name="eu-central-1")
+    """A session that does not sign requests to DynamoDB: moto looks at signatures for S3 only."""
+    made = boto3.session.Session(region_name="eu-central-1")
+    made.events.register("choose-signer.dynamodb", lambda **_: UNSIGNED)
+    return made
 
 
 @cache
