@@ -27,6 +27,7 @@ from ingest.items.items import Items
 from tests.properties.files import File, files
 from tests.support.clients import client, mock_aws, session
 from tests.support.command import Ran
+from tests.support.examples import HALF
 from tests.support.fakes import FakeTable, RecordingRejects
 from tests.support.items import python_items
 
@@ -76,6 +77,7 @@ class CountingTable(FakeTable):
         return super().write(items, heartbeat)
 
 
+@HALF
 @given(files(), st.data())
 def test_the_estimate_of_a_whole_file_is_what_loading_it_does(file: File, data: st.DataObject) -> None:
     names = sorted({name for item in file.items.values() for name in item}) or ["none"]

@@ -512,7 +512,7 @@ def test_a_missing_file_is_refused_like_by_check(capsys: pytest.CaptureFixture[s
     assert "gone.csv does not exist" in capsys.readouterr().err
 
 
-SMALL_SAMPLE_BYTES = 1024 * 1024
+SMALL_SAMPLE_BYTES = 256 * 1024
 BIG = SMALL_SAMPLE_BYTES + 10
 
 
@@ -532,21 +532,21 @@ BIG = SMALL_SAMPLE_BYTES + 10
         b"x" * (BIG - 2000) + b"\na\n",
         b"a;b\n" + b"1" * (BIG // 2) + b";2\n",
         b"a,b\n" + b"1,\xff\n" * (BIG // 4),
-        b"".join(b"%d,%d,%d\n" % (n, n * 7, n * 13) for n in range(75_000)),
-        (",".join(f"c{n}" for n in range(2000)) + "\n" + "1," * 1999 + "1\n").encode(),
+        b"".join(b"%d,%d,%d\n" % (n, n * 7, n * 13) for n in range(20_000)),
+        (",".join(f"c{n}" for n in range(1000)) + "\n" + "1," * 999 + "1\n").encode(),
         b'a,b\n"' + b'""' * (BIG // 2),
         b"," * (BIG // 9) + b"\n",
     ],
     ids=[f"hostile{n}" for n in range(17)],
 )
 def test_nothing_hangs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
-    """What takes time that grows with the square of the size would take minutes; none takes three seconds."""
+    """What takes time that grows with the square of the size would take a minute; none takes a second."""
     monkeypatch.setitem(take_sample.__kwdefaults__, "limit_bytes", SMALL_SAMPLE_BYTES)
     Path("any.csv").write_bytes(data)
     begun_s = time.process_time()
     code = cli.run(["sniff", "any.csv"])
     assert code in (0, 3), capsys.readouterr().err
-    assert time.process_time() - begun_s < 30
+    assert time.process_time() - begun_s < 15
 
 
 # --- any table ---
@@ -556,7 +556,7 @@ cells = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data(), st.sampled_from(",;\t|"), st.integers(2, 5), st.integers(0, 12))
 def test_any_table_that_python_writes_gets_a_feed_without_ragged_rows_and_remarks_that_hold(
     data: st.DataObject, delimiter: str, width: int, height: int

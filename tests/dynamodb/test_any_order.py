@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dynamodb.test_modes import table
+from tests.support.examples import HALF
 from tests.support.write_modes import CHANGES, Row, feed_of
 
 pytestmark = [
@@ -29,6 +30,7 @@ def test_changes_with_tombstones_end_as_their_versions_say() -> None:
     feed = feed_of(newest="v", operation=CHANGES, tombstone="30d")
     with table() as orders:
 
+        @HALF
         @given(written())
         def end_as_they_should(happened: tuple[Rows, list[int]]) -> None:
             (rows, turns), prefix = happened, f"{next(NUMBERS)}-"
@@ -50,6 +52,7 @@ def test_whole_rows_end_as_their_files_and_lines_say() -> None:
     feed = feed_of(newest="file")
     with table() as orders:
 
+        @HALF
         @given(written())
         def end_as_they_should(happened: tuple[Rows, list[int]]) -> None:
             (rows, turns), prefix = happened, f"{next(NUMBERS)}-"

@@ -23,6 +23,7 @@ from ingest.items.items import Items
 from loadtest.simulator import Faults, Key, Latency, Settings, Simulation, Simulator, Table
 from tests.support import tables
 from tests.support.clients import session
+from tests.support.examples import HALF
 from tests.support.fakes import no_heartbeat
 from tests.support.tables import any_items, attribute, meaning, read_strictly
 from tests.support.write_modes import CHANGES, feed_of, items_of
@@ -239,6 +240,7 @@ def orders() -> Iterator[tuple[Simulator, SingleWriter]]:
         yield running, writer_for(VERSIONS)
 
 
+@HALF
 @given(st.lists(CHANGE, max_size=12, unique_by=lambda change: change[:2]), st.randoms(use_true_random=False))
 def test_whatever_the_order_of_versions_the_newest_of_each_key_stays(
     orders: tuple[Simulator, SingleWriter], changes: list[tuple[str, int, str]], order: Any

@@ -10,6 +10,7 @@ from tests.model.check import check
 from tests.model.deployments import HEAD
 from tests.model.scheduler import Act, Kind
 from tests.model.simulation import Kinds, ModelRun
+from tests.support.examples import HALF
 
 DEADLY = "orders/0.csv"
 
@@ -69,11 +70,13 @@ def model_runs(
     return simulation
 
 
+@HALF
 @given(model_runs())
 def test_nothing_is_lost_doubled_or_stuck(simulation: ModelRun) -> None:
     run(simulation)
 
 
+@HALF
 @given(model_runs(is_ordered=True))
 def test_with_newest_file_the_last_row_of_the_last_file_stays_whatever_happens(simulation: ModelRun) -> None:
     run(simulation)

@@ -8,6 +8,7 @@ from ingest.rejects.reject import Reject
 from ingest.worker.load import Load, Sizes
 from tests.properties.files import File, files
 from tests.properties.writer import Chunk
+from tests.support.examples import HALF
 from tests.support.fakes import FakeTable, RecordingRejects, reading
 
 PORTIONS = st.sampled_from([1, 2, 3, 7, 16, 64, 10**6])
@@ -24,6 +25,7 @@ class Loaded:
         self.row_counts = load.run(reading(file.data, portion))
 
 
+@HALF
 @given(file=files(), portion=PORTIONS, room=ROOM)
 def test_every_cell_is_read_as_it_was_written(file: File, portion: int, room: int) -> None:
     loaded = Loaded(file, FakeTable(), portion=portion, room=room)
@@ -35,6 +37,7 @@ def test_every_cell_is_read_as_it_was_written(file: File, portion: int, room: in
     assert_the_row_counts_are_true(loaded, file, written=len(file.items), rejected=len(lost))
 
 
+@HALF
 @given(file=files(), portion=PORTIONS, room=ROOM)
 def test_every_byte_belongs_to_one_record_or_to_none(file: File, portion: int, room: int) -> None:
     """A table that takes nothing makes every record a reject, so all of them show where they stand."""

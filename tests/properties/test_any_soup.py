@@ -11,6 +11,7 @@ from ingest.reading.grammar import count_lines
 from ingest.worker.load import Load, Sizes
 from tests.fuzz.reading import check, check_reading
 from tests.properties.files import dialects
+from tests.support.examples import HALF
 from tests.support.fakes import FakeTable, RecordingRejects, reading
 
 
@@ -25,6 +26,7 @@ PLAIN = dialects().filter(lambda csv: (csv.delimiter + csv.quote + csv.escape).i
 NAMED = PLAIN.map(lambda csv: msgspec.structs.replace(csv, encoding="utf-8", header=("id", "n"), footer_lines=0))
 
 
+@HALF
 @given(data=st.data(), csv=NAMED, block_bytes=st.integers(8, 80), portion=st.integers(1, 40))
 def test_the_pieces_of_any_soup_are_the_soup(data: st.DataObject, csv: Csv, block_bytes: int, portion: int) -> None:
     check_reading(data.draw(files_of(csv)), csv, block_bytes, portion)
@@ -35,6 +37,7 @@ def test_any_bytes_at_all_under_any_choices(data: bytes) -> None:
     check(data)
 
 
+@HALF
 @given(data=st.data(), csv=NAMED, block_bytes=st.integers(8, 80), portion=st.integers(1, 40))
 def test_every_row_of_any_soup_is_accounted_for(data: st.DataObject, csv: Csv, block_bytes: int, portion: int) -> None:
     file = data.draw(files_of(csv))

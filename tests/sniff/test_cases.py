@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ingest.cli import main as cli
+from ingest.sniff import candidate_keys
 from ingest.sniff.sample import find_line_end
 from tests.support.sniffed import Sniffed, sniffed, written
 
@@ -423,7 +424,7 @@ def test_east_asian_encodings_are_named_and_western_ones_not_taken_for_them(
 
 @pytest.mark.parametrize(
     ("rows", "word"),
-    [(10, "NA"), (150_000, "NA"), (150_000, "-"), (4000, "NULL")],
+    [(10, "NA"), (150_000, "NA"), (15_000, "-"), (4000, "NULL")],
 )
 def test_a_word_for_no_value_is_found_wherever_it_is_in_the_sample(
     capsys: pytest.CaptureFixture[str], rows: int, word: str
@@ -497,13 +498,15 @@ def test_candidates_of_an_open_key_can_be_copied_and_say_how_many_rows_they_lose
     assert found.found["rows_superseded"] == lost
 
 
-@pytest.mark.parametrize("late", ["x5,1\n", "x150000,2\n"])
+@pytest.mark.parametrize("late", ["x5,1\n", "x1500,2\n"])
 def test_a_key_that_repeats_behind_many_rows_is_not_said_to_be_unique(
-    capsys: pytest.CaptureFixture[str], late: str
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, late: str
 ) -> None:
-    found = sniffed(capsys, "id,v\n" + "".join(f"x{n},{n % 3}\n" for n in range(150_000)) + late)
+    """Candidates are looked for in the first rows, of which there are fewer here."""
+    monkeypatch.setattr(candidate_keys, "_FIRST_ROWS", 1000)
+    found = sniffed(capsys, "id,v\n" + "".join(f"x{n},{n % 3}\n" for n in range(1500)) + late)
     is_unique = not late.startswith("x5,")
-    assert ("# Unique in the 150,001 rows that can be read." in found.toml) == is_unique
+    assert ("# Unique in the 1,501 rows that can be read." in found.toml) == is_unique
     assert found.found["rows_superseded"] == (not is_unique)
 
 

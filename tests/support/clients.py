@@ -16,7 +16,7 @@ from ingest.dynamodb.http.response import Answer
 from ingest.dynamodb.updates import read_document
 from tests.support.faster_moto import keep_what_requests_have_in_common, read_update_expressions_once
 
-__all__ = ["MotoExchange", "client", "ledger_table", "mock_aws", "resource", "session", "table"]
+__all__ = ["MotoExchange", "client", "ledger_table", "mock_aws", "moto_session", "resource", "session", "table"]
 
 keep_what_requests_have_in_common()
 read_update_expressions_once()
@@ -24,6 +24,11 @@ read_update_expressions_once()
 
 @cache
 def session() -> boto3.session.Session:
+    return boto3.session.Session(region_name="eu-central-1")
+
+
+@cache
+def moto_session() -> boto3.session.Session:
     """A session that does not sign requests to DynamoDB: moto looks at signatures for S3 only."""
     made = boto3.session.Session(region_name="eu-central-1")
     made.events.register("choose-signer.dynamodb", lambda **_: UNSIGNED)
@@ -32,12 +37,12 @@ def session() -> boto3.session.Session:
 
 @cache
 def client(service: str) -> Any:
-    return session().client(service)  # type: ignore[call-overload]
+    return moto_session().client(service)  # type: ignore[call-overload]
 
 
 @cache
 def resource(service: str) -> Any:
-    return session().resource(service)  # type: ignore[call-overload]
+    return moto_session().resource(service)  # type: ignore[call-overload]
 
 
 def table(name: str, *keys: str) -> Any:

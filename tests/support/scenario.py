@@ -18,7 +18,7 @@ from ingest.ledger.work_item import Checkpoint, WorkItem
 from ingest.reading.blocks import Position
 from ingest.worker.attempt import LoadSettings
 from ingest.worker.load import Sizes
-from tests.support.clients import client, ledger_table, mock_aws, session
+from tests.support.clients import client, ledger_table, mock_aws, moto_session
 from tests.support.command import FEEDS
 from tests.support.fakes import ScriptedClock
 from tests.support.memory_ledger import at
@@ -103,7 +103,7 @@ def deployed(
     columns: int = 150,
 ) -> Iterator[LedgerScenario]:
     """Give a stack that the commands find by the environment, with a feeds.toml in the working folder."""
-    monkeypatch.setattr(aws, "session", session)
+    monkeypatch.setattr(aws, "session", moto_session)
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.chdir(folder)
     (folder / "feeds.toml").write_text(feeds, encoding="utf-8")

@@ -108,7 +108,7 @@ def text_of(rows: list[Row]) -> bytes:
 
 
 @pytest.mark.parametrize("name", FEEDS)
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(rows=ROWS, before=st.sampled_from(["", "abcd"]))
 def test_a_load_that_goes_on_at_any_checkpoint_ends_as_if_never_stopped(
     name: str, rows: list[Row], before: str
@@ -124,7 +124,7 @@ def test_a_load_that_goes_on_at_any_checkpoint_ends_as_if_never_stopped(
 
 
 @pytest.mark.parametrize("name", FEEDS)
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(rows=ROWS, before=st.sampled_from(["", "abcd"]), after=st.integers(0, 30), knows=st.booleans())
 def test_a_load_that_dies_anywhere_ends_with_the_same_table_and_each_row_counted_once(
     name: str, rows: list[Row], before: str, after: int, knows: bool
@@ -160,7 +160,7 @@ def test_a_load_that_dies_anywhere_ends_with_the_same_table_and_each_row_counted
 
 
 @pytest.mark.parametrize("name", FEEDS)
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(rows=ROWS, before=st.sampled_from(["", "abcd"]), block=st.integers(40, 400))
 def test_the_table_and_the_rejects_are_the_same_in_any_blocks(
     name: str, rows: list[Row], before: str, block: int
