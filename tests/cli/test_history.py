@@ -103,7 +103,7 @@ def test_each_file_is_shown_when_that_is_asked(capsys: pytest.CaptureFixture[str
         ["orders", "orders/c.csv", "FAILED"],
     ]
     assert "FAILED bad_header" in out.splitlines()[-1]
-    files = Ran(capsys, "history", "--files", "--json").json["files"]
+    files = Ran(capsys, "history", "--days", "2", "--files", "--json").json["files"]
     assert [file["rows_read"] for file in files] == [10, 10, 1000, 10]
 
 
@@ -113,7 +113,7 @@ def test_on_a_narrow_terminal_it_drops_columns_and_names_them(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     ended(scenario, "orders/a/name/that/is/long/and/longer/still/and/does/not/fit.csv", status=Status.FAILED)
-    lines = Ran(capsys, "history", *arguments).out.splitlines()
+    lines = Ran(capsys, "history", "--days", "2", *arguments).out.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[-1].startswith("Columns not shown: ") and "bytes" in lines[-1]
     assert "rejected" in lines[0] and "failed" in "".join(lines).lower()
@@ -124,7 +124,7 @@ def test_on_a_narrow_terminal_it_drops_columns_and_names_them(
 def test_csv_is_for_spreadsheets(
     capsys: pytest.CaptureFixture[str], scenario: LedgerScenario, arguments: list[str], count: int
 ) -> None:
-    rows = list(csv.DictReader(io.StringIO(Ran(capsys, "history", "--csv", *arguments).out)))
+    rows = list(csv.DictReader(io.StringIO(Ran(capsys, "history", "--days", "2", "--csv", *arguments).out)))
     assert len(rows) == count
     assert (rows[0]["day"], rows[0]["feed"], rows[0]["rows_written"]) == ("2026-11-21", "visits", "7")
 
@@ -134,11 +134,11 @@ def test_rows_that_were_skipped_are_counted(capsys: pytest.CaptureFixture[str], 
     for name in ("orders/a.csv", "orders/b.csv"):
         work = WorkItem(FileVersion("landing", name, etag="e", sequencer="0A"))
         empty.load(work, -10.0, Outcome(Status.COMPLETE, row_counts, 2.0), feed="orders")
-    (today,) = Ran(capsys, "history", "--json").json["days"]
+    (today,) = Ran(capsys, "history", "--days", "2", "--json").json["days"]
     assert (today["rows_skipped"], today["rows_unchanged"], today["rows_older"]) == (3000, 2400, 600)
-    lines = Ran(capsys, "history").out.splitlines()
+    lines = Ran(capsys, "history", "--days", "2").out.splitlines()
     assert ("skipped" in lines[0].split(), "3,000" in lines[-1].split()) == (True, True)
-    (file, _) = csv.DictReader(io.StringIO(Ran(capsys, "history", "--files", "--csv").out))
+    (file, _) = csv.DictReader(io.StringIO(Ran(capsys, "history", "--days", "2", "--files", "--csv").out))
     assert (file["rows_skipped"], file["rows_written"]) == ("1500", "0")
 
 
@@ -164,7 +164,7 @@ def test_ignored_objects_are_counted_apart_from_files(
     assert today["statuses"] == {"COMPLETE": 2, "FAILED": 1, "IGNORED": 2}
     lines = [line.split() for line in Ran(capsys, "history", "--days", "1").out.splitlines()]
     assert (lines[0][:5], lines[-1][2:5]) == (["day", "feed", "files", "failed", "ignored"], ["1", "2", "1,020"])
-    listed = Ran(capsys, "history", "--files", "--status", "IGNORED", "--json").json["files"]
+    listed = Ran(capsys, "history", "--days", "1", "--files", "--status", "IGNORED", "--json").json["files"]
     assert sorted(document["file"] for document in listed) == [
         "s3://landing/orders/.a.csv.crc",
         "s3://landing/orders/_SUCCESS",
@@ -197,12 +197,12 @@ def test_cost_is_shown_by_feed_and_day_with_its_sum(
     assert lines[0].split()[-2:] == ["bytes", "dollars"]
     assert [line.split()[-1][0] for line in lines[2:]] == ["$", "$", "$"]
     assert about.startswith("Dollars are estimated from rows and bytes") and "2026-11-22" in about
-    document = Ran(capsys, "history", "--cost", "--json").json
+    document = Ran(capsys, "history", "--days", "2", "--cost", "--json").json
     yesterday, today = document["days"]
     assert yesterday["dollars"] == pytest.approx(expected_dollars(7, 1, 2.0), abs=1e-6)
     assert today["dollars"] == pytest.approx(expected_dollars(1011, 3, 6.0), abs=1e-6)
     assert document["total"]["dollars"] == pytest.approx(yesterday["dollars"] + today["dollars"], abs=1e-6)
-    rows = list(csv.DictReader(io.StringIO(Ran(capsys, "history", "--cost", "--csv").out)))
+    rows = list(csv.DictReader(io.StringIO(Ran(capsys, "history", "--days", "2", "--cost", "--csv").out)))
     assert [float(row["dollars"]) for row in rows] == [yesterday["dollars"], today["dollars"]]
 
 
