@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.support.clients import client, session
+from tests.support.clients import client, moto_session
 
 
 class FakeSession:
@@ -13,7 +13,7 @@ class FakeSession:
     def __init__(self) -> None:
         self.stacks: dict[str, dict[str, str]] = {}
         self.meta = client("cloudformation").meta
-        self.resource = session().resource
+        self.resource = moto_session().resource
 
     def client(self, service: str, config: object) -> Any:
         return self if service == "cloudformation" else client(service)
