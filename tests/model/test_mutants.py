@@ -257,7 +257,7 @@ MUTANTS = {
     "saves a checkpoint before its rejects": Kinds(rejects=IsFlushedLate),
     "keeps rejects twice": Kinds(rejects=IsNamedByTime),
 }
-# Mutants that few of all schedules show, and schedules of which many do. `make nightly` tries all.
+# Mutants that few of all schedules show, and schedules of which many do.
 SHOWN_BY = {
     "makes a file UNDONE when something is deleted": acts([Kind.UNDO]),
     "loads what is undone": acts([Kind.UNDO, Kind.NOTIFY]),
@@ -287,9 +287,8 @@ def _parts(token: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_wrong_ingester_is_caught(name: str) -> None:
-    is_nightly = settings().max_examples > MOST
     find(
-        model_runs(MUTANTS[name], ACTS if is_nightly else SHOWN_BY.get(name, ACTS)),
+        model_runs(MUTANTS[name], SHOWN_BY.get(name, ACTS)),
         is_wrong,
         settings=settings(max_examples=MOST, phases=[Phase.generate], database=None),
         random=Random(SEEDS.get(name, 1)),
