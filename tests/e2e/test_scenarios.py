@@ -100,10 +100,10 @@ def one_worker(rows: int) -> Scenario:
     return replace(SCENARIOS["one_huge_file"], files=(Files(feed="orders", count=1, rows=rows),), workers=1)
 
 
-def test_a_writer_that_drops_a_row_in_100_000_is_caught(sim: SimTarget) -> None:
-    check_result = broken(sim, "DropsARow", one_worker(110_000))
+def test_a_writer_that_drops_a_row_in_10_000_is_caught(sim: SimTarget) -> None:
+    check_result = broken(sim, "DropsARow", one_worker(11_000))
     assert check_result["rows"]["lost"] == 1
-    assert "lacks 1 of 110,000 rows" in check_result["problems"][0]
+    assert "lacks 1 of 11,000 rows" in check_result["problems"][0]
 
 
 def test_a_writer_that_writes_a_row_twice_with_different_content_is_caught(sim: SimTarget) -> None:
