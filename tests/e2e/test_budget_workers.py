@@ -109,7 +109,7 @@ def begun(folder: Path, workers: int, budget: int) -> Iterator[tuple[Cloud, Simu
     ("workers", "budget"),
     [
         pytest.param(1, 200, marks=pytest.mark.nightly),
-        (4, 400),
+        (4, 200),
         pytest.param(12, 600, marks=pytest.mark.nightly),
     ],
 )
