@@ -1,11 +1,13 @@
 """The local stack as end-to-end tests meet it: the load tests' client, and what only tests ask of a stack."""
 
 import contextlib
+import gc
 import io
 import json
 import os
 import subprocess
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from unittest import mock
@@ -103,8 +105,11 @@ class StackUnderTest(StackClient):
         """Run an `ingest` command against the stack, in this process: another takes a second to start."""
         out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
         environment = mock.patch.dict(os.environ, self.stack.environment())
-        with environment, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = cli.run(list(arguments))
+        with environment, warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # it leaves its connections to the end of its process
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = cli.run(list(arguments))
+            gc.collect()
         out.flush()
         printed = out.buffer.getvalue().decode()  # type: ignore[attr-defined]
         return subprocess.CompletedProcess(["ingest", *arguments], code, printed, err.getvalue())
