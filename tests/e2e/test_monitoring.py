@@ -16,7 +16,7 @@ from tests.support.rare_metrics import reported_rarely
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("monitoring")]
 
-SECONDS = 8.0
+SECONDS = 15.0
 
 
 @pytest.fixture(scope="module")
