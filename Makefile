@@ -6,6 +6,9 @@ CDK    := $(BIN)/python -m infra.cdk
 # A project of its own (`ingest init DIR`) has its feeds and settings in files outside the checkout.
 OWN    := $(if $(FEEDS),-c feeds=$(abspath $(FEEDS))) $(if $(SETTINGS),-c settings=$(abspath $(SETTINGS)))
 
+# Where end-to-end tests are: to collect all others, too, takes each of pytest's processes half a minute.
+E2E := $(shell grep -rl --include='test_*.py' --exclude-dir=arm64 'mark\.e2e' tests)
+
 # How long `make nightly` looks, and with how many processes.
 MINUTES ?= 60
 JOBS    ?= 2
@@ -35,11 +38,12 @@ demo: setup-demo ## Load sample_data.csv in the local stack and show the result 
 
 test: setup ## Run all tests, the fast ones first; then the end-to-end tests in the local stack, with either writer and with IAM
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not e2e and not judge" --ignore tests/infra --ignore tests/loadtest
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not e2e" tests/infra tests/loadtest
-	$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m e2e tests
-	$(BIN)/python -m pytest -q -m e2e --writer boto3 --iam tests/e2e/test_local_stack.py tests/e2e/test_operating.py
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not e2e and not nightly" tests/infra tests/loadtest
+	$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m "e2e and not nightly" $(E2E)
+	$(BIN)/python -m pytest -q -m any_writer --writer boto3 --iam tests/e2e/test_local_stack.py tests/e2e/test_operating.py
 
 nightly: setup ## Try new examples of each property, and of the fuzz target, in rounds for MINUTES (60)
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup -m nightly tests/e2e tests/infra
 	@end=$$(( $$(date +%s) + 60 * $(MINUTES) )); while [ $$(date +%s) -lt $$end ]; do \
 		HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "hypothesis and not e2e and not judge" tests && \
 		$(BIN)/python -m tests.fuzz.fuzz_reading --runs 10000 || exit 1; done

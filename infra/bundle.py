@@ -12,6 +12,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from importlib.util import cache_from_source
 from modulefinder import ModuleFinder
 from pathlib import Path
@@ -81,6 +82,7 @@ def forget_old(folder: Path, pattern: str, *, keep: int = 4) -> None:
             old.unlink(missing_ok=True)
 
 
+@cache  # it takes a second, and a test process deploys several stacks
 def _sources(root: Path) -> list[Path]:
     """Return the modules that run in Lambda: those of `ingest` that its handler imports, at once or in a function."""
     handler = root / "ingest/worker/handler.py"

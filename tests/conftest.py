@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 from functools import cache
+from typing import Any
 
 import botocore.loaders
 import botocore.session
@@ -47,6 +48,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-examples", action="store_true", help="write what the docs' examples print into the docs")
     parser.addoption("--dynamodb", choices=["local"], help="the DynamoDB of tests/e2e: local is Amazon's emulator")
     parser.addoption("--iam", action="store_true", help="hold the function of tests/e2e to what its role allows")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let the tests of an `xdist_group` share a process."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from tests.support.groups import Groups
+
+    return Groups(config, log)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -1,4 +1,4 @@
-"""A stack deployed with nothing but the `aws` command line, as docs/deploy.md says."""
+"""A stack deployed with nothing but the `aws` command line, as docs/deploy.md says; or by what that calls."""
 
 from pathlib import Path
 
@@ -21,14 +21,35 @@ def aws(emulator: Emulator, *arguments: str) -> str:
 def first_deployment(emulator: Emulator, template: Path, key: str, **parameters: str) -> LocalStack:
     """Upload the zip and deploy; return the stack."""
     aws(emulator, "s3", "mb", f"s3://{CODES}")
-    upload(emulator, FEEDS, key)
+    aws(emulator, "s3", "cp", str(bundle.build(bundle.HOST, FEEDS)), f"s3://{CODES}/{key}")
     deploy(emulator, template, CodeBucket=CODES, CodeKey=key, **parameters)
     return LocalStack(emulator, outputs(emulator), name=NAME)
 
 
 def upload(emulator: Emulator, feeds: Path, key: str) -> None:
     """Upload this machine's zip, for the emulator runs functions on this machine."""
-    aws(emulator, "s3", "cp", str(bundle.build(bundle.HOST, feeds)), f"s3://{CODES}/{key}")
+    code = bundle.build(bundle.HOST, feeds)
+    LocalStack(emulator, {}).client("s3").put_object(Bucket=CODES, Key=key, Body=code.read_bytes())
+
+
+def deployed_by_api(emulator: Emulator, template: Path) -> LocalStack:
+    """Do what `first_deployment` does without the command line, which takes a second a call; return the stack."""
+    client = LocalStack(emulator, {}).client
+    client("s3").create_bucket(Bucket=CODES)
+    upload(emulator, FEEDS, "code.zip")
+    client("s3").put_object(Bucket=CODES, Key=template.name, Body=template.read_bytes())
+    given = {"CodeBucket": CODES, "CodeKey": "code.zip"}
+    cloudformation = client("cloudformation")
+    cloudformation.create_stack(
+        StackName=NAME,
+        TemplateURL=f"{emulator.endpoint_url}/{CODES}/{template.name}",
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1})
+    _fix_number(LocalStack(emulator, {}))
+    [found] = cloudformation.describe_stacks(StackName=NAME)["Stacks"]
+    return LocalStack(emulator, {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}, name=NAME)
 
 
 def deploy(emulator: Emulator, template: Path, **parameters: str) -> None:

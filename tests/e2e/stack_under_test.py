@@ -1,14 +1,18 @@
 """The local stack as end-to-end tests meet it: the load tests' client, and what only tests ask of a stack."""
 
 import contextlib
+import gc
+import io
 import json
 import os
 import subprocess
-import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
+from unittest import mock
 
+from ingest.cli import main as cli
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Output
 from loadtest.harness.queue import MOST_MESSAGES
 from loadtest.harness.read_back import with_segments
@@ -98,10 +102,17 @@ class StackUnderTest(StackClient):
         return [line for _, line in self.log_events()]
 
     def ingest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run an `ingest` command against the stack."""
-        command = [sys.executable, "-m", "ingest", *arguments]
-        environment = {**os.environ, **self.stack.environment()}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        """Run an `ingest` command against the stack, in this process: another takes a second to start."""
+        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
+        environment = mock.patch.dict(os.environ, self.stack.environment())
+        with environment, warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # it leaves its connections to the end of its process
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = cli.run(list(arguments))
+            gc.collect()
+        out.flush()
+        printed = out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+        return subprocess.CompletedProcess(["ingest", *arguments], code, printed, err.getvalue())
 
     def ingest_json(self, *arguments: str) -> Any:
         """Run a command that must succeed; return what it prints with --json."""

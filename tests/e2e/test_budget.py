@@ -31,10 +31,10 @@ table = "Shared"
 partition_key = "id"
 
 [tables.Shared]
-write_units = 1200
+write_units = 600
 """
-FIRST, THEN = 1200, 400  # units a second; a row takes one
-WORKERS, FILES, ROWS = 4, 40, 300  # a function takes ten files at once
+FIRST, THEN = 600, 200  # units a second; a row takes one
+WORKERS, FILES, ROWS = 4, 40, 150  # a function takes ten files at once
 WINDOW_S = 10
 SEEN_S = 3.0  # a budget is changed, read within 1.1 s, and requests under way end
 

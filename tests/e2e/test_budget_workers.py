@@ -105,7 +105,14 @@ def begun(folder: Path, workers: int, budget: int) -> Iterator[tuple[Cloud, Simu
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
-@pytest.mark.parametrize(("workers", "budget"), [(1, 200), (12, 600)])
+@pytest.mark.parametrize(
+    ("workers", "budget"),
+    [
+        pytest.param(1, 200, marks=pytest.mark.nightly),
+        (4, 200),
+        pytest.param(12, 600, marks=pytest.mark.nightly),
+    ],
+)
 def test_workers_keep_to_a_budget_and_use_it_while_the_ledger_fails_and_one_is_killed(
     workers: int, budget: int, tmp_path: Path
 ) -> None:

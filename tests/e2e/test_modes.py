@@ -7,7 +7,7 @@ import pytest
 
 from ingest.contract import FINAL_STATUSES, SKIPPED
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
 
 def text(*rows: Sequence[object]) -> bytes:

@@ -19,6 +19,7 @@ def orders(customer: str, count: int, note: str = "") -> bytes:
     return (HEADER + "".join(f"O-{n},{customer},1,2.50,no,{note}\n" for n in range(count))).encode()
 
 
+@pytest.mark.any_writer
 def test_a_file_that_is_split_shows_its_segments(stack: Any) -> None:
     data = orders("split", 2500, "x" * 8000)
     assert 2 * SEGMENT_BYTES < len(data) < 3 * SEGMENT_BYTES

@@ -134,16 +134,16 @@ def test_a_file_that_failed_is_loaded_again_once_its_cause_is_fixed(stack: Any, 
     assert stack.final_entry("nowhere/failed.csv")["error"]["code"] == "no_feed"
     missing = operator.run("retry", "nowhere/never-dropped.csv")
     assert missing.code == 3
-    stack.drop("visits/bad.csv", b"".join(b"v%d,%s\n" % (n, b"x" if n % 2 else b"1") for n in range(40)))
-    assert stack.final_entry("visits/bad.csv")["error"]["code"] == "too_many_rejects"
-    nothing = operator.run("retry", "visits/bad.csv", "--from", "somewhere")
+    stack.drop("visits/failed.csv", b"".join(b"v%d,%s\n" % (n, b"x" if n % 2 else b"1") for n in range(40)))
+    assert stack.final_entry("visits/failed.csv")["error"]["code"] == "too_many_rejects"
+    nothing = operator.run("retry", "visits/failed.csv", "--from", "somewhere")
     assert (nothing.code, nothing.out) == (2, "")
-    printed_json = operator.json("retry", "visits/bad.csv", "--from", "checkpoint")
+    printed_json = operator.json("retry", "visits/failed.csv", "--from", "checkpoint")
     assert (printed_json["new_attempt"], printed_json["superseded"], printed_json["messages_sent"]) == (True, None, 1)
-    _, again = stack.wait_for(lambda: both_reported(stack, "visits/bad.csv"))
+    _, again = stack.wait_for(lambda: both_reported(stack, "visits/failed.csv"))
     assert again["error"]["code"] == "too_many_rejects"  # the feed still allows no more
-    stack.drop("visits/bad.csv", b"anna,1\n")
-    old = operator.run("retry", "visits/bad.csv", "--version", printed_json["version"])
+    stack.drop("visits/failed.csv", b"anna,1\n")
+    old = operator.run("retry", "visits/failed.csv", "--version", printed_json["version"])
     assert (old.code, old.out) == (3, "")
     stack.wait_until_quiet()
 

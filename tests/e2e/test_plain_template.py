@@ -19,7 +19,7 @@ from infra.plain.readable_yaml import as_yaml
 from infra.settings import Settings
 from ingest import contract
 from ingest.feeds.parse import read_feeds
-from tests.e2e.by_hand import CODES, NAME, aws, concurrency, deploy, first_deployment, upload
+from tests.e2e.by_hand import CODES, NAME, aws, concurrency, deploy, deployed_by_api, first_deployment, upload
 from tests.infra.plain_yaml import long_form
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("plain_template")]
@@ -114,11 +114,13 @@ def test_files_of_a_bucket_that_was_there_before_are_loaded(notified_by: Any, tm
     template = tmp_path / "template.yml"
     template.write_text(existing_bucket_template(Existing(landing_bucket=bucket, notified_by=notified_by)))
     with ministack.running() as emulator:
-        aws(emulator, "s3", "mb", f"s3://{bucket}")
+        s3 = LocalStack(emulator, {}).client("s3")
+        s3.create_bucket(Bucket=bucket)
         if notified_by == "eventbridge":
-            configuration = ("--notification-configuration", '{"EventBridgeConfiguration": {}}')
-            aws(emulator, "s3api", "put-bucket-notification-configuration", "--bucket", bucket, *configuration)
-        stack = first_deployment(emulator, template, "code.zip")
+            s3.put_bucket_notification_configuration(
+                Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+            )
+        stack = deployed_by_api(emulator, template)
         if notified_by == "s3":
             program, *arguments = shlex.split(stack.outputs[contract.NOTIFY_COMMAND_OUTPUT])
             assert program == "aws"

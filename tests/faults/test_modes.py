@@ -14,6 +14,7 @@ from tests.faults.files import FEED, File, Item, as_read, make_file
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.xdist_group("faults"),
     pytest.mark.timeout(240),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -68,6 +68,9 @@ SUBNETS = tuple(f"subnet-0a1b2c3d4e5f6a7{n:x}" for n in range(6))
 KEY = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
+NIGHTLY = [pytest.param(name, marks=pytest.mark.nightly) for name in ("many", "plain")]  # nine seconds each
+
+
 @pytest.fixture(params=["many", "plain", "by_rule"])
 def template(request: pytest.FixtureRequest) -> Template:
     made: Template = request.getfixturevalue(request.param)
@@ -197,6 +200,7 @@ def test_the_template_is_within_cloudformations_limits(template: Template) -> No
     assert len(as_yaml(template).encode()) < 1_000_000
 
 
+@pytest.mark.parametrize("template", ["by_rule", *NIGHTLY], indirect=True)
 def test_cfn_lint_finds_nothing(template: Template) -> None:
     assert lint.findings(json.dumps(template)) == []
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ import pytest
 from rich.console import Console
 
 from infra.local import __main__ as command
-from infra.local import deploy, ministack
-from infra.local.demo import run as run_demo
+from infra.local import demo, deploy, ministack
 from infra.local.guarded import put_metrics
 from infra.local.left_out import without_unsupported
 from infra.local.ministack import Emulator, EmulatorFault
@@ -119,17 +119,24 @@ def group_lives(group: int) -> bool:
     return True
 
 
-@pytest.mark.e2e
-def test_the_synthesised_template_is_deployed_but_for_alarms_on_math_and_nothing_is_left_afterwards() -> None:
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    """One stack for the tests that only look at it or load a file; nothing is left afterwards."""
     with local_stack() as stack:
-        assert len(stack.left_out) == 3 and all("(alarm on metric math)" in line for line in stack.left_out)
-        name = stack.client("cloudformation").list_stacks()["StackSummaries"][0]["StackName"]
-        found = stack.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
-        assert {resource["ResourceStatus"] for resource in found} == {"CREATE_COMPLETE"}
-        s3 = stack.client("s3")
-        notified = s3.get_bucket_notification_configuration(Bucket=stack.outputs[Output.LANDING_BUCKET])
-        assert len(notified["QueueConfigurations"]) == 2
+        yield stack
     assert ended(stack.emulator)
+
+
+@pytest.mark.e2e
+@pytest.mark.xdist_group("local")
+def test_the_synthesised_template_is_deployed_but_for_alarms_on_math(stack: LocalStack) -> None:
+    assert len(stack.left_out) == 3 and all("(alarm on metric math)" in line for line in stack.left_out)
+    name = stack.client("cloudformation").list_stacks()["StackSummaries"][0]["StackName"]
+    found = stack.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
+    assert {resource["ResourceStatus"] for resource in found} == {"CREATE_COMPLETE"}
+    s3 = stack.client("s3")
+    notified = s3.get_bucket_notification_configuration(Bucket=stack.outputs[Output.LANDING_BUCKET])
+    assert len(notified["QueueConfigurations"]) == 2
 
 
 @pytest.mark.e2e
@@ -209,20 +216,28 @@ def test_up_stays_a_second_up_updates_it_and_down_ends_it(
     assert "No local stack is running." in capsys.readouterr().out
 
 
+@pytest.fixture
+def demo_here(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the demo take the stack that is there."""
+    monkeypatch.setattr(demo, "local_stack", lambda *_, **__: nullcontext(stack))
+
+
 @pytest.mark.e2e
-def test_the_demo_accounts_for_every_row_and_ends_with_success() -> None:
+@pytest.mark.xdist_group("local")
+def test_the_demo_accounts_for_every_row_and_ends_with_success(demo_here: None) -> None:
     shown = io.StringIO()
-    assert run_demo(Console(file=shown, width=160)) == 0
+    assert demo.run(Console(file=shown, width=160)) == 0
     for expected in ("COMPLETE", "They reconcile", "Rejected rows", "bad_number", "Items as DynamoDB", "Try next"):
         assert expected in shown.getvalue()
 
 
 @pytest.mark.e2e
-def test_the_demo_fails_when_the_file_does(tmp_path: Path) -> None:
+@pytest.mark.xdist_group("local")
+def test_the_demo_fails_when_the_file_does(demo_here: None, tmp_path: Path) -> None:
     sample = tmp_path / "sample.csv"
     sample.write_bytes(b"")
     shown = io.StringIO()
-    assert run_demo(Console(file=shown, width=160), sample=sample) == 1
+    assert demo.run(Console(file=shown, width=160), sample=sample) == 1
     assert "FAILED" in shown.getvalue()
 
 
