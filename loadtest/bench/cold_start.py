@@ -22,10 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import FEEDS_FILE, Env
-from loadtest.bench import report
 from loadtest.bench.files import BUCKET, FEEDS, write_sample
-from loadtest.bench.goals import Goal, spread
-from loadtest.bench.measuring import Document
+from loadtest.bench.measuring import Document, Goal, ResultTable, finish, spread
 from loadtest.bench.processes import ROOT, Endpoint, environment
 from loadtest.harness.queue import s3_notification
 from loadtest.simulator import Simulator
@@ -82,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure; missing the goal is a result, not a failure."""
     busy = round(os.getloadavg()[0], 1)  # figures by the clock suffer from it, those of CPU hardly
-    starts, table = [], report.ResultTable("code", "step", "ms", "ms_of_cpu", code=17, step=31, ms=19)
+    starts, table = [], ResultTable("code", "step", "ms", "ms_of_cpu", code=17, step=31, ms=19)
     with tempfile.TemporaryDirectory() as folder, world(Path(folder), arguments.seed) as around:
         for code in codes(arguments.zip, Path(folder)):
             starts.append(measured := measure(code, around, arguments.repeat))
@@ -97,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
         Goal(f"{what}, {code}", ms, at_most=COMPILING_MS if code == BARE else COLD_START_MS)
         for code, ms in found.items()
     ]
-    report.finish(arguments, goals, {"load_before": busy, "starts": starts})
+    finish(arguments, goals, {"load_before": busy, "starts": starts})
     return 0
 
 

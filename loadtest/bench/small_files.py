@@ -21,14 +21,12 @@ from typing import Any
 from ingest.contract import FEEDS_FILE, Env
 from ingest.worker import handler
 from ingest.worker.batch import BatchHandler
-from loadtest.bench import report
 from loadtest.bench.cold_start import SETTINGS, agree
 from loadtest.bench.files import BUCKET, FEEDS, write_sample
-from loadtest.bench.goals import Goal, spread
-from loadtest.bench.measuring import Document
+from loadtest.bench.measuring import Document, Goal, ResultTable, finish, spread
 from loadtest.bench.processes import ROOT, Endpoint, environment
 from loadtest.harness.queue import MOST_MESSAGES, s3_notification
-from loadtest.s3_server.files import find
+from loadtest.s3_server.server import find
 from loadtest.simulator import Simulator
 from loadtest.simulator.server import Elsewhere
 from loadtest.simulator.service import Answer
@@ -47,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure; missing the goal is a result, not a failure."""
-    table, measured = report.ResultTable(*FIELDS, files_per_second=19, files_per_cpu_second=20, calls_per_file=60), []
+    table, measured = ResultTable(*FIELDS, files_per_second=19, files_per_cpu_second=20, calls_per_file=60), []
     for workers in WORKERS:
         with tempfile.TemporaryDirectory() as folder:
             rows = write_files(Path(folder), arguments.files, arguments.seed)
@@ -58,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         table.add(measured[-1] | {"calls_per_file": [f"{name} {count:g}" for name, count in calls.items()]})
     most = max(one["files_per_second"]["median"] for one in measured)
     goals = [Goal("files of 500 rows a second, on this machine", most, at_least=FILES_PER_SECOND)]
-    report.finish(arguments, goals, {"loads": measured})
+    finish(arguments, goals, {"loads": measured})
     return 0
 
 

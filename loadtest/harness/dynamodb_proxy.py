@@ -18,7 +18,7 @@ from typing import Any, Self
 from infra.local.stack import LocalStack
 from ingest.contract import LedgerKeys
 from loadtest.harness.stack_client import StackClient
-from loadtest.s3_server.upstream import Upstream, UpstreamError
+from loadtest.s3_server.server import Upstream, UpstreamError
 from loadtest.simulator import Fault, Faults, Schedule, Settings, Simulation, Simulator, Table
 from loadtest.simulator.capacity import write_units
 from loadtest.simulator.server import Elsewhere

@@ -9,9 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ingest.contract import LedgerKeys, Status
-from loadtest.checker.found import TableFound
+from loadtest.checker.found import TableFound, is_file
 from loadtest.checker.judge import COUNTS, SKIPPED_COUNTS
-from loadtest.checker.ledger import is_file
 from loadtest.workload.checksum import Checksum
 
 Entry = dict[str, Any]

@@ -163,11 +163,7 @@ class StackClient:
         return {logical: str(name).rpartition("/")[2] for logical, name in names.items()}
 
     def wait_until_quiet(self, patience_s: float = PATIENCE_S, *, quiet_s: float = 0.0) -> None:
-        """Wait until the queue has been empty for a while.
-
-        Raises:
-            TimeoutError: it was not.
-        """
+        """Wait until the queue has been empty for a while; raises TimeoutError: it was not."""
         until_s, busy_s = time.monotonic() + patience_s, time.monotonic()
         while (now_s := time.monotonic()) < until_s:
             if self.depth():

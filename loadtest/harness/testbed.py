@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import Env
-from loadtest.checker.found import Found
-from loadtest.checker.ledger import is_file
+from loadtest.checker.found import Found, is_file
 from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.harness.read_back import entries_of, rejects_of, with_segments
 from loadtest.harness.stack_client import StackClient, prepared

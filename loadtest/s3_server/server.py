@@ -2,19 +2,113 @@
 
 import contextlib
 import random
+import re
 import socket
 import ssl
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from email.utils import formatdate
+from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, NamedTuple, Self, cast
+from urllib.parse import unquote, urlsplit
 
-from loadtest.s3_server.files import ByteRange, ReadRefused, ServedFile, check_version, extent, find
-from loadtest.s3_server.upstream import Upstream
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Retry, connection_from_url
+from urllib3.exceptions import HTTPError as UpstreamError
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class ReadRefused(Exception):
+    """What S3 answers instead of bytes."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(code)
+        self.status, self.code = status, code
+
+
+@dataclass(frozen=True, slots=True)
+class ServedFile:
+    """One object as it is now."""
+
+    path: Path
+    size: int
+    etag: str
+    modified_s: float
+
+
+class ByteRange(NamedTuple):
+    """The bytes from `first` to before `end`."""
+
+    first: int
+    end: int
+
+
+def find(folder: Path | None, target: str) -> ServedFile:
+    """Return the object that a request's target, `/bucket/key`, names; raises ReadRefused: there is none."""
+    if folder is None:
+        raise ReadRefused(404, "NoSuchKey")
+    path = (folder / unquote(urlsplit(target).path).lstrip("/")).resolve()
+    if not (path.is_file() and path.is_relative_to(folder.resolve())):
+        raise ReadRefused(404, "NoSuchKey")
+    about = path.stat()
+    version = f"{path}\n{about.st_size}\n{about.st_mtime_ns}\n{about.st_ino}"
+    etag = f'"{md5(version.encode(), usedforsecurity=False).hexdigest()}"'
+    return ServedFile(path, about.st_size, etag, about.st_mtime)
+
+
+def check_version(found: ServedFile, if_match: str | None) -> None:
+    """Check that an object is the one the client means; raises ReadRefused: it is another by now."""
+    if if_match and if_match.strip('"') not in {"*", found.etag.strip('"')}:
+        raise ReadRefused(412, "PreconditionFailed")
+
+
+def extent(found: ServedFile, asked: str | None) -> ByteRange | None:
+    """Return the bytes that a Range header asks for; None if all, as for a header that is not a range.
+
+    Raises:
+        ReadRefused: there are no such bytes.
+    """
+    match = _RANGE.fullmatch(asked or "")
+    if not match or match[1] == match[2] == "":
+        return None
+    if match[1]:
+        asked_for = ByteRange(int(match[1]), min(int(match[2]) + 1 if match[2] else found.size, found.size))
+    else:
+        asked_for = ByteRange(max(0, found.size - int(match[2])), found.size)
+    if asked_for.first >= asked_for.end:
+        raise ReadRefused(416, "InvalidRange")
+    return asked_for
+
+
+__all__ = ["Upstream", "UpstreamError"]
+_CONNECTIONS, _TIMEOUT_S = 64, 60.0
+# Once more if a kept connection was closed meanwhile; an answer that is an error is handed on as it is.
+_ONCE_MORE = Retry(1, allowed_methods=None, redirect=0, status=0, respect_retry_after_header=False)
+
+
+class Upstream:
+    """Sends requests on."""
+
+    def __init__(self, url: str) -> None:
+        self._pool: HTTPConnectionPool = connection_from_url(
+            url, maxsize=_CONNECTIONS, timeout=_TIMEOUT_S, retries=_ONCE_MORE
+        )
+
+    def ask(self, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> BaseHTTPResponse:
+        """Return the answer; `data` is its body as it came; raises UpstreamError: there is none."""
+        return self._pool.urlopen(
+            method, target, body, headers=dict(headers), redirect=False, preload_content=True, decode_content=False
+        )
+
+    def close(self) -> None:
+        """Close all connections, once no one asks any more."""
+        self._pool.close()
+
 
 _ERROR = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{0}</Code><Message>{0}</Message></Error>'
 _OF_A_CONNECTION = {"connection", "transfer-encoding", "content-length", "expect", "keep-alive", "date", "server"}

@@ -2,14 +2,15 @@
 
 import os
 import signal
+import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -18,10 +19,40 @@ from loadtest.simulator import requests
 from loadtest.simulator.capacity import write_units
 from loadtest.simulator.errors import RequestRefused
 from loadtest.simulator.settings import Table
-from loadtest.simulator.spool import bodies
 from loadtest.workload.checksum import Item, item_hashes
 from loadtest.workload.expected import MODULUS
 from loadtest.workload.hashing import U64
+
+_LENGTH = struct.Struct("<I")
+_BUFFER_BYTES = 1 << 20
+
+
+class Spool:
+    """Writes bodies of BatchWriteItem to a file, one after the other. `close` it before it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: IO[bytes] = path.open("wb", buffering=_BUFFER_BYTES)
+
+    def took(self, body: bytes) -> None:
+        """Keep a request, of which all was taken."""
+        self._file.write(_LENGTH.pack(len(body)))
+        self._file.write(body)
+
+    def close(self) -> None:
+        """Write what is buffered; nothing more can be kept."""
+        self._file.close()
+
+
+def bodies(path: Path, part: int = 0, parts: int = 1) -> Iterator[bytes]:
+    """Yield the bodies that begin in one of some equal parts of a spool, in the order they were taken."""
+    at, size = 0, path.stat().st_size
+    with path.open("rb", buffering=_BUFFER_BYTES) as file:
+        while at * parts < size * (part + 1) and (head := file.read(_LENGTH.size)):
+            [length] = _LENGTH.unpack(head)
+            if at * parts >= size * part:
+                yield file.read(length)
+            at = file.seek(at + _LENGTH.size + length)
+
 
 LARGE_BYTES = 64_000_000  # what a process reads in a second or two
 DELETED = np.uint64(0)

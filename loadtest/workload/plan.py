@@ -7,11 +7,10 @@ from ingest.contract import Reason
 from loadtest.workload.cell_encoder import CellEncoder
 from loadtest.workload.checksum import value_sums
 from loadtest.workload.distributions import generator_of
-from loadtest.workload.faults import BadRecipe
 from loadtest.workload.generators import Piece, Pieces
 from loadtest.workload.inject import injects_of
 from loadtest.workload.recipe import Recipe
-from loadtest.workload.schema import Schema, is_template, template_parts
+from loadtest.workload.schema import BadRecipe, Schema, is_template, template_parts
 
 LINE_ENDS = {"lf": b"\n", "crlf": b"\r\n"}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

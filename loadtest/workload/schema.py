@@ -13,7 +13,10 @@ from typing import Any
 
 from msgspec import ValidationError, convert
 
-from loadtest.workload.faults import BadRecipe
+
+class BadRecipe(Exception):
+    """A recipe that cannot be followed: what is wrong, and what would be accepted."""
+
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from loadtest.workload.block import Block, make
-from loadtest.workload.duplicates import GROUP
+from loadtest.workload.block import GROUP, Block, make
 from loadtest.workload.expected import KnownOutcome
-from loadtest.workload.faults import BadRecipe
 from loadtest.workload.hashing import U64
 from loadtest.workload.plan import plan_of
 from loadtest.workload.recipe import Recipe
+from loadtest.workload.schema import BadRecipe
 
 BLOCK_ROWS = 8192  # at a time: few calls a row, and what is worked on stays in the cache
 BLOCK_BYTES = 16 * 1024 * 1024  # about: fewer rows, if they are long

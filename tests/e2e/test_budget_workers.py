@@ -19,7 +19,7 @@ from loadtest.bench.processes import environment
 from loadtest.harness.queue import s3_notification
 from loadtest.harness.workers import Fleet
 from loadtest.s3_server import ObjectServer
-from loadtest.s3_server.files import find
+from loadtest.s3_server.server import find
 from loadtest.simulator import Simulator
 from loadtest.simulator.server import Elsewhere
 from loadtest.simulator.service import Answer

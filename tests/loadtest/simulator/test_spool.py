@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from loadtest.simulator import Faults, Key, Settings, Table
+from loadtest.simulator.replay import bodies
 from loadtest.simulator.service import Service
-from loadtest.simulator.spool import bodies
 
 TABLES = {"T": Table(Key("pk"))}
 
