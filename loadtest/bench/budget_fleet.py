@@ -72,7 +72,6 @@ class BudgetFleet:
         self.used: dict[int, float] = {}  # units by tick
         self.share_sums: list[float] = []  # all shares together, by sample
         self.parked = 0
-        self.throttled_rows = self.taken_rows = 0
         self.ledger_units = self.ledger_reads = 0
         self._capacity_per_s = capacity_per_s
         self._tokens, self._tokens_s = min(capacity_per_s, 1e9), 0.0
@@ -323,8 +322,6 @@ class BudgetFleet:
             self._tokens_s = self.now_s
             took = min(rows, int(max(0.0, self._tokens) / row_units))
             self._tokens -= took * row_units
-        self.taken_rows += took
-        self.throttled_rows += rows - took
         tick = int(self.now_s / TICK_S)
         self.used[tick] = self.used.get(tick, 0.0) + took * row_units
         return took

@@ -18,7 +18,7 @@ from typing import Any, Self
 from infra.local.stack import LocalStack
 from ingest.contract import LedgerKeys
 from loadtest.harness.stack_client import StackClient
-from loadtest.s3_server.server import Upstream, UpstreamError
+from loadtest.s3_server.server import UpstreamError, upstream_pool
 from loadtest.simulator import Fault, Faults, Schedule, Settings, Simulation, Simulator, Table
 from loadtest.simulator.capacity import write_units
 from loadtest.simulator.server import Elsewhere
@@ -99,7 +99,7 @@ class LedgerProxy:
         self.faults: Counter[str] = Counter()
         self.costs = LedgerCosts()
         self._schedule = Schedule(faults) if faults else None
-        self._upstream = Upstream(url)
+        self._upstream = upstream_pool(url)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="ledger")
         self._lock = threading.Lock()
 
@@ -126,7 +126,7 @@ class LedgerProxy:
         if fault is Fault.RESET_BEFORE:
             return Answer(b"", ending=Ending.RESET)
         try:
-            answered = self._upstream.ask("POST", "/", body, {**_HEADERS, "X-Amz-Target": target})
+            answered = self._upstream.urlopen("POST", "/", body, {**_HEADERS, "X-Amz-Target": target})
         except UpstreamError:
             return Answer(b"", ending=Ending.RESET)
         with self._lock:

@@ -83,7 +83,7 @@ def read_units(item_bytes: int, *, is_consistent: bool) -> float:
     """Return the read units an item of that size costs; 0 bytes: one that is not there.
 
     >>> read_units(0, is_consistent=True), read_units(4097, is_consistent=True), read_units(4096, is_consistent=False)
-    (1, 2, 0.5)
+    (1.0, 2.0, 0.5)
     """
     return max(1, math.ceil(item_bytes / 4096)) / (1 if is_consistent else 2)
 

@@ -17,7 +17,6 @@ from typing import Any, Self, cast
 
 from loadtest.simulator.service import TOOK_ALL, Answer, Ending, Service
 from loadtest.simulator.settings import Settings
-from loadtest.simulator.written_items import Statistics, WrittenItems
 
 _BACKLOG = 1024
 _PHRASES = {200: b"200 OK", 400: b"400 Bad Request", 500: b"500 Internal Server Error"}
@@ -157,13 +156,14 @@ class Simulator:
         """`service` answers in place of the simulator's own, `elsewhere` what is not about rows."""
         self.settings = settings or Settings()
         self._service = service or Service(self.settings, clock)
+        self.statistics, self.written_items = self._service.statistics, self._service.written_items
         self._elsewhere = elsewhere
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._connections: set[Connection] = set()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._server: asyncio.Server | None = None
-        self._ca_file: Path | None = None
+        self.ca_file: Path | None = None  # what clients of a TLS endpoint are to trust, by AWS_CA_BUNDLE or the like
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -187,22 +187,6 @@ class Simulator:
         return f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     @property
-    def ca_file(self) -> Path:
-        """The file that clients of a TLS endpoint are to trust, by AWS_CA_BUNDLE or the like."""
-        assert self._ca_file is not None, "only with tls=True"
-        return self._ca_file
-
-    @property
-    def statistics(self) -> Statistics:
-        """What was counted so far."""
-        return self._service.statistics
-
-    @property
-    def written_items(self) -> WrittenItems:
-        """What the tables hold, if `Settings.keeps_items`."""
-        return self._service.written_items
-
-    @property
     def requests(self) -> int:
         """How many requests came."""
         return self.statistics.requests
@@ -216,7 +200,7 @@ class Simulator:
         from loadtest.simulator import certificate  # cryptography is for those who want TLS
 
         self._folder = tempfile.TemporaryDirectory()
-        context, self._ca_file = certificate.make(Path(self._folder.name))
+        context, self.ca_file = certificate.make(Path(self._folder.name))
         return context
 
     async def _listen(self, context: ssl.SSLContext | None) -> asyncio.Server:

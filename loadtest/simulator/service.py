@@ -12,7 +12,6 @@ from functools import partial
 from loadtest.simulator import errors, requests
 from loadtest.simulator.capacity import Capacity, Reason, read_units, write_units
 from loadtest.simulator.errors import RequestRefused
-from loadtest.simulator.replay import Spool
 from loadtest.simulator.requests import Asked, Write
 from loadtest.simulator.settings import Fault, Schedule, Settings
 from loadtest.simulator.values import Item, item_bytes
@@ -69,7 +68,7 @@ class Service:
         self.statistics = Statistics(clock)
         self.written_items = WrittenItems(settings.sequence)
         self._settings, self._clock = settings, clock
-        self._spool = Spool(settings.spool) if settings.spool else None
+        self._spool = settings.spool.open("wb", buffering=1 << 20) if settings.spool else None
         self._schedule = Schedule(settings.faults) if settings.faults else None
         self._chance = random.Random(settings.latency.seed)
         self._capacities: dict[tuple[str, bool], Capacity] = {}
@@ -102,6 +101,11 @@ class Service:
         if self._spool:
             self._spool.close()
 
+    def _keep(self, body: bytes) -> None:
+        """Keep what was taken for `replay`, a request a line: in JSON, line ends are between values only."""
+        if self._spool:
+            self._spool.write(body.replace(b"\n", b" ") + b"\n")
+
     def _answered(self, operation: bytes, body: bytes, fault: Fault | None) -> tuple[int, bytes]:
         try:
             if fault in INSTEAD:
@@ -131,8 +135,7 @@ class Service:
 
     def _count(self, body: bytes) -> bytes:
         self.statistics.took(body.count(_PUT) + body.count(_DELETE))
-        if self._spool:
-            self._spool.took(body)
+        self._keep(body)
         return TOOK_ALL
 
     def _batch(self, body: bytes) -> bytes:
@@ -181,7 +184,7 @@ class Service:
         self._note(refused, of=len(writes))
         done = [self._applied(write) for write in taken]
         if self._spool:
-            self._spool.took(_json({"RequestItems": requests.request_items(done)}))
+            self._keep(_json({"RequestItems": requests.request_items(done)}))
         self.statistics.took(len(taken))
         return [write for write, _ in refused]
 
