@@ -81,11 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def recipe_from(arguments: argparse.Namespace) -> Recipe:
-    """Return the recipe that the options, and the recipe file if there is one, make.
-
-    Raises:
-        BadRecipe: they make none.
-    """
+    """Return the recipe that the options, and the recipe file if there is one, make, or raise BadRecipe."""
     fields = read_recipe(arguments.recipe) if arguments.recipe else {}
     given = {name: value for name, value in vars(arguments).items() if name in FIELDS and value is not None}
     if "rows" in given or "size" in given:

@@ -56,15 +56,15 @@ def _one(case: BudgetCase, budget: float, workers: int, seed: int) -> dict[str, 
     case.setup(fleet, workers)
     fleet.run(case.end_s)
     begin_s, end_s, _ = case.used or (1 + WITHIN_S if case.end_s < END_S else EVENT_S, case.end_s, 0)
-    units, reads = ledger_calls_per_worker(fleet)
+    periods = sum(worker.lived_s + worker.parked_s for worker in fleet.workers) / 5.0  # those it is parked included
     return {
         "worst_window": worst_window(fleet),
         "allowed": allowed_window(fleet),
         "shares": most_shares(fleet),
         "used": used_share(fleet, begin_s, end_s),
         "settled_s": settled_s(fleet, EVENT_S, case.end_s) if case.settled_s else 0.0,
-        "ledger_units": units,
-        "ledger_reads": reads,
+        "ledger_units": fleet.ledger_units / periods,
+        "ledger_reads": fleet.ledger_reads / periods,
         "parked": fleet.parked,
     }
 
@@ -139,9 +139,3 @@ def most_shares(fleet: BudgetFleet) -> float:
     """Return the largest part of the budget that all shares together ever were."""
     samples = enumerate(fleet.share_sums)
     return max(share / budget_at(fleet, number * SAMPLE_S, seen_s=SEEN_S) for number, share in samples)
-
-
-def ledger_calls_per_worker(fleet: BudgetFleet) -> tuple[float, float]:
-    """Return write units and queries of the ledger for each worker and five seconds, those it is parked included."""
-    periods = sum(worker.lived_s + worker.parked_s for worker in fleet.workers) / 5.0
-    return fleet.ledger_units / periods, fleet.ledger_reads / periods

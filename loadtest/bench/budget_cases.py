@@ -17,22 +17,17 @@ Setup = Callable[[BudgetFleet, int], object]
 
 @dataclass(frozen=True, slots=True)
 class BudgetCase:
-    """A case: which budgets and numbers of workers, and when it is looked at.
-
-    `settled_s`: how soon all shares together are to be the budget; `used`: between which times it is to be used, and
-    which part of it; `costs`: whether the ledger's units count: each life has two more, its first entry and the last
-    word; `holds`: whether the budget is expected to hold; `capacity`: what the table takes, of the budget.
-    """
+    """A case: which budgets and numbers of workers, and when it is looked at."""
 
     says: str
     setup: Setup
     runs: tuple[tuple[float, int], ...] = ((200, 12), (5_000, 12))
-    settled_s: float | None = None
-    used: tuple[float, float, float] | None = None
+    settled_s: float | None = None  # how soon all shares together are to be the budget
+    used: tuple[float, float, float] | None = None  # between which times it is to be used, and which part of it
     end_s: float = END_S
-    costs: bool = True
-    holds: bool = True
-    capacity: float = inf
+    costs: bool = True  # whether the ledger's units count: each life has two more, its first entry and the last word
+    holds: bool = True  # whether the budget is expected to hold
+    capacity: float = inf  # what the table takes, of the budget
 
 
 def crowd(

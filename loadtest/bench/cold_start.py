@@ -15,7 +15,6 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,11 +140,17 @@ def world(folder: Path, seed: int) -> Iterator[World]:
         event.write_text(json.dumps(_event(sample.key, number)))
         arguments.append(str(event))
         rows += sample.rows
-    others = Elsewhere(agree, ThreadPoolExecutor())
-    with others.threads, Endpoint("s3-server", str(folder)) as s3, Simulator(elsewhere=others) as tables:
+    with agreeing(folder, agree) as (tables, variables):
+        yield World(arguments, variables, tables, rows)
+
+
+@contextmanager
+def agreeing(folder: Path, answer: Elsewhere) -> Iterator[tuple[Simulator, dict[str, str]]]:
+    """Give tables beside endpoints that agree to everything at once, and the environment of a function among them."""
+    with Endpoint("s3-server", str(folder)) as s3, Simulator(elsewhere=answer) as tables:
         found = environment(s3=s3.url, dynamodb=tables.url, sqs=tables.url, eventbridge=tables.url)
         queues = {Env.QUEUE_URL: f"{tables.url}/queue", Env.DEAD_LETTER_URL: f"{tables.url}/dead"}
-        yield World(arguments, {**found, **SETTINGS, **queues}, tables, rows)
+        yield tables, {**found, **SETTINGS, **queues}
 
 
 def agree(target: str, body: bytes) -> Answer:

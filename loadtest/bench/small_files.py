@@ -13,22 +13,19 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ingest.contract import FEEDS_FILE, Env
+from ingest.contract import FEEDS_FILE
 from ingest.worker import handler
 from ingest.worker.batch import BatchHandler
-from loadtest.bench.cold_start import SETTINGS, agree
+from loadtest.bench.cold_start import agree, agreeing
 from loadtest.bench.files import BUCKET, FEEDS, write_sample
 from loadtest.bench.measuring import Document, Goal, ResultTable, finish, spread
-from loadtest.bench.processes import ROOT, Endpoint, environment
+from loadtest.bench.processes import ROOT
 from loadtest.harness.queue import MOST_MESSAGES, s3_notification
 from loadtest.s3_server.server import find
-from loadtest.simulator import Simulator
-from loadtest.simulator.server import Elsewhere
 from loadtest.simulator.service import Answer
 
 FILE_BYTES = 55_000  # 500 rows
@@ -84,20 +81,15 @@ def load(folder: Path, workers: int, rows: int) -> Document:
         calls[target.rpartition(".")[2]] += 1
         return agree(target, body)
 
-    others = Elsewhere(answer, ThreadPoolExecutor(workers))
-    with others.threads, Endpoint("s3-server", str(folder)) as s3, Simulator(elsewhere=others) as tables:
-        found = environment(s3=s3.url, dynamodb=tables.url, sqs=tables.url, eventbridge=tables.url)
-        queues = {Env.QUEUE_URL: f"{tables.url}/queue", Env.DEAD_LETTER_URL: f"{tables.url}/dead"}
-        with ExitStack() as running:
-            env = {**found, **SETTINGS, **queues}
-            fleet = [running.enter_context(_started(folder, n, workers, env)) for n in range(workers)]
-            for worker in fleet:
-                worker.stderr.readline()
-            before = tables.items
-            calls.clear()
-            for worker in fleet:
-                worker.stdin.close()
-            ends = [json.loads(worker.stderr.read()) for worker in fleet]
+    with agreeing(folder, answer) as (tables, env), ExitStack() as running:
+        fleet = [running.enter_context(_started(folder, n, workers, env)) for n in range(workers)]
+        for worker in fleet:
+            worker.stderr.readline()
+        before = tables.items
+        calls.clear()
+        for worker in fleet:
+            worker.stdin.close()
+        ends = [json.loads(worker.stderr.read()) for worker in fleet]
         if tables.items - before != rows:
             raise RuntimeError(f"{tables.items - before:,} items were written of {rows:,}")
     begun_s, ended_s, cpu_s = zip(*ends, strict=True)

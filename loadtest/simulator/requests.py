@@ -33,20 +33,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Write(Asked):
-    """One item to put, to change or to delete.
+    """One item to put, to change or to delete."""
 
-    Attributes:
-        item: what is put, or, with a `change`, its key; None: deleted.
-        bytes: of what the request says of it.
-        condition: what the item must be before; None: anything.
-        returns_old: whether it is asked for where it is otherwise.
-    """
-
-    item: Item | None
-    bytes: int
+    item: Item | None  # what is put, or, with a `change`, its key; None: deleted
+    bytes: int  # of what the request says of it
     change: Change | None = None
-    condition: Condition | None = None
-    returns_old: bool = False
+    condition: Condition | None = None  # what the item must be before; None: anything
+    returns_old: bool = False  # whether it is asked for where it is otherwise
 
     def after(self, before: Item | None) -> Item | None:
         """Return the item that is there afterwards, given the one before."""

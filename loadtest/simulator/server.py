@@ -9,10 +9,8 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, cast
 
 from loadtest.simulator.service import TOOK_ALL, Answer, Ending, Service
@@ -28,12 +26,8 @@ _HEAD = (
 _NO_LINGER = struct.pack("ii", 1, 0)  # makes closing a socket a reset
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """Who answers what is not about rows: `answer(target, body)`, called in a thread of `threads`."""
-
-    answer: Callable[[str, bytes], Answer]
-    threads: Executor
+Elsewhere = Callable[[str, bytes], Answer]  # answers a target and body that are not about rows, in some thread
+_THREADS = 64  # for it, at most
 
 
 class Connection(asyncio.Protocol):
@@ -94,7 +88,7 @@ class Connection(asyncio.Protocol):
                 self._answer(self._service.answer(operation, body))
 
     def _forward(self, elsewhere: Elsewhere, target: str, body: bytes) -> None:
-        asked = asyncio.get_running_loop().run_in_executor(elsewhere.threads, elsewhere.answer, target, body)
+        asked = asyncio.get_running_loop().run_in_executor(None, elsewhere, target, body)
         self._delayed = asked
         asked.add_done_callback(lambda asked: None if asked.cancelled() else self._send_delayed(asked.result()))
 
@@ -159,6 +153,7 @@ class Simulator:
         self.statistics, self.written_items = self._service.statistics, self._service.written_items
         self._elsewhere = elsewhere
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(_THREADS))
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._connections: set[Connection] = set()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -174,7 +169,7 @@ class Simulator:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *how: object) -> None:
         self._in_loop(self._close())
         self._stop()
         self._service.close()
@@ -222,6 +217,7 @@ class Simulator:
     def _stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
         if self._folder:
             self._folder.cleanup()

@@ -71,7 +71,7 @@ class Service:
         self._spool = settings.spool.open("wb", buffering=1 << 20) if settings.spool else None
         self._schedule = Schedule(settings.faults) if settings.faults else None
         self._chance = random.Random(settings.latency.seed)
-        self._capacities: dict[tuple[str, bool], Capacity] = {}
+        self._capacities: dict[str, Capacity] = {}
         throttles = settings.faults is not None and settings.faults.throttled_items > 0
         self._counts_only = settings.counts_only and not throttles
         latency = settings.latency.fixed_s or settings.latency.jitter_s
@@ -162,7 +162,7 @@ class Service:
             item = self.written_items.item(one)
             size = item_bytes(item) if item else 0
             is_consistent = bool(parts[one.named].get("ConsistentRead"))
-            reason = self._reason(one, read_units(size, is_consistent=is_consistent), reads=True)
+            reason = Reason.READ_KEY_RANGE if self._throttles_item() else None
             if reason or size > room:
                 left.append((one, reason))
                 continue
@@ -222,16 +222,19 @@ class Service:
         after = write.after(before) if write.change else None
         return write_units(max(item_bytes(before), item_bytes(after) if after else write.bytes))
 
-    def _reason(self, asked: Asked, units: float, *, reads: bool = False) -> Reason | None:
-        if self._schedule and self._schedule.throttles_next_item():
-            return Reason.READ_KEY_RANGE if reads else Reason.KEY_RANGE
-        simulation = self._settings.simulation
-        if simulation is None or (reads and simulation.read_units_per_s is None):
+    def _throttles_item(self) -> bool:
+        return self._schedule is not None and self._schedule.throttles_next_item()
+
+    def _reason(self, write: Write, units: float) -> Reason | None:
+        """Return why a write finds no capacity; None: it does."""
+        if self._throttles_item():
+            return Reason.KEY_RANGE
+        if (simulation := self._settings.simulation) is None:
             return None
-        now, known = self._clock(), (asked.table, reads)
-        if known not in self._capacities:
-            self._capacities[known] = Capacity(simulation, now, reads=reads)
-        return self._capacities[known].take(asked.key[0].encode(), units, now)
+        now = self._clock()
+        if write.table not in self._capacities:
+            self._capacities[write.table] = Capacity(simulation, now)
+        return self._capacities[write.table].take(write.key[0].encode(), units, now)
 
     def _describe(self, name: str) -> bytes:
         table = (self._settings.tables or {}).get(name)

@@ -163,14 +163,9 @@ def _cell(shown: Shown, run: ReportedRun, first: ReportedRun) -> str:
 
 def markdown(runs: Sequence[ReportedRun]) -> str:
     """Return results, objectives and figures for a pull request; with several runs, their ratio to the first one."""
-    parts = ["\n- ".join(_bold(list(run.lines()))) for run in runs]
+    parts = ["**" + "\n- ".join(run.lines()).replace(". ", ".** ", 1) for run in runs]
     head = ["", *(run.title for run in runs)]
     rows = [head, ["---", *("---:" for _ in runs)], *table(HEADLINE + MORE, runs)]
     parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
     parts += [f"`{run.document['command']}`, commit {run.document['commit'][:12]}" for run in runs]
     return "\n\n".join(parts) + "\n"
-
-
-def _bold(lines: list[str]) -> list[str]:
-    title, _, rest = lines[0].partition(". ")
-    return [f"**{title}.** {rest}", *lines[1:]]
