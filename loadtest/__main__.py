@@ -2,77 +2,60 @@
 
 import argparse
 import sys
+from collections.abc import Container
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
 
-from loadtest import generate
-from loadtest.bench import budget, capacity, cold_start, hostile, plan, read, refresh, small_files, write
-from loadtest.bench import generate as bench_generate
-from loadtest.chaos import huge
-from loadtest.chaos import run as chaos
 from loadtest.harness.results import RESULTS
-from loadtest.s3_server import command as s3_server
-from loadtest.scenarios import command as scenarios
-from loadtest.scenarios.observe import command as observe
-from loadtest.scenarios.report import command as report
-from loadtest.simulator import command as simulator
 
-
-class Command(Protocol):
-    """A module of a command."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
-        """Give the parser its options."""
-
-    def run(self, arguments: argparse.Namespace, /) -> int:
-        """Run; return the exit code."""
-
-
-BENCHES: dict[str, tuple[Command, str]] = {
-    "read": (read, "rows per CPU-second and peak memory of CSV readers"),
-    "plan": (plan, "MB per CPU-second of cutting a large file into segments"),
-    "capacity": (capacity, "how well loads use a table's capacity, and share it"),
-    "budget": (budget, "whether a table's write budget holds over many workers: a simulation"),
-    "write": (write, "rows per CPU-second from file to table, beside the usual boto3 loop"),
-    "refresh": (refresh, "two bills of a file with few changes: all written, or with skip_unchanged"),
-    "cold-start": (cold_start, "how long the function's first answer takes, step by step"),
-    "small-files": (small_files, "how many small files a second the function loads, and what it asks for each"),
-    "generate": (bench_generate, "MB per CPU-second of `generate`"),
+BENCHES = {  # the module of each command, and what it is about
+    "read": ("bench.read", "rows per CPU-second and peak memory of CSV readers"),
+    "plan": ("bench.plan", "MB per CPU-second of cutting a large file into segments"),
+    "capacity": ("bench.capacity", "how well loads use a table's capacity, and share it"),
+    "budget": ("bench.budget", "whether a table's write budget holds over many workers: a simulation"),
+    "write": ("bench.write", "rows per CPU-second from file to table, beside the usual boto3 loop"),
+    "refresh": ("bench.refresh", "two bills of a file with few changes: all written, or with skip_unchanged"),
+    "cold-start": ("bench.cold_start", "how long the function's first answer takes, step by step"),
+    "small-files": ("bench.small_files", "how many small files a second the function loads, and its calls for each"),
+    "generate": ("bench.generate", "MB per CPU-second of `generate`"),
 }
-COMMANDS: dict[str, tuple[Command, str]] = {
-    "generate": (generate, "a CSV file of any size for a feed, and what must be found of it"),
-    "hostile": (hostile, "time and memory of `ingest check` on malformed files"),
-    "simulator": (simulator, "a DynamoDB endpoint that counts, throttles and fails as asked"),
-    "s3-server": (s3_server, "an S3 endpoint that serves a folder and cuts answers as asked"),
-    "run": (scenarios, "a scenario: files dropped on the product, measured and judged"),
-    "chaos": (chaos, "the local stack with its workers killed: is every row accounted for?"),
-    "huge": (huge, "files of gigabytes: kills, hand-overs, what the ledger costs"),
-    "observe": (observe, "a mixed load in the local stack, for the dashboard's picture"),
-    "report": (report, "what runs showed: a page, pictures, Markdown"),
+COMMANDS = {
+    "generate": ("generate", "a CSV file of any size for a feed, and what must be found of it"),
+    "hostile": ("bench.hostile", "time and memory of `ingest check` on malformed files"),
+    "simulator": ("simulator.command", "a DynamoDB endpoint that counts, throttles and fails as asked"),
+    "s3-server": ("s3_server.command", "an S3 endpoint that serves a folder and cuts answers as asked"),
+    "run": ("scenarios.command", "a scenario: files dropped on the product, measured and judged"),
+    "chaos": ("chaos.run", "the local stack with its workers killed: is every row accounted for?"),
+    "huge": ("chaos.huge", "files of gigabytes: kills, hand-overs, what the ledger costs"),
+    "observe": ("scenarios.observe.command", "a mixed load in the local stack, for the dashboard's picture"),
+    "report": ("scenarios.report.command", "what runs showed: a page, pictures, Markdown"),
 }
 RESULTS_OF = {"hostile": "hostile", "chaos": "chaos", "huge": "huge", "observe": "observed"}
 
 
 def main() -> int:
-    """Run one command and return its exit code."""
-    arguments = build_parser().parse_args()
+    """Run one command and return its exit code. Only its module is imported: to import all takes seconds."""
+    arguments = build_parser(sys.argv[1:3]).parse_args()
     code: int = arguments.run(arguments)
     return code
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+def build_parser(names: Container[str] = (*BENCHES, *COMMANDS)) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the options of those of these names."""
     parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
-    names = parser.add_subparsers(required=True, metavar="NAME")
-    bench = names.add_parser("bench", help="speed, side by side with other tools").add_subparsers(required=True)
-    for name, (command, help) in BENCHES.items():
-        _add(command, bench.add_parser(name, help=help), result=name.replace("-", "_"))
-    for name, (command, help) in COMMANDS.items():
-        _add(command, names.add_parser(name, help=help), result=RESULTS_OF.get(name))
+    commands = parser.add_subparsers(required=True, metavar="NAME")
+    bench = commands.add_parser("bench", help="speed, side by side with other tools").add_subparsers(required=True)
+    for name, (module, help) in BENCHES.items():
+        _add(bench.add_parser(name, help=help), name in names and module, name.replace("-", "_"))
+    for name, (module, help) in COMMANDS.items():
+        _add(commands.add_parser(name, help=help), name in names and module, RESULTS_OF.get(name))
     return parser
 
 
-def _add(command: Command, parser: argparse.ArgumentParser, *, result: str | None) -> None:
+def _add(parser: argparse.ArgumentParser, module: str | bool, result: str | None) -> None:
+    if not module:
+        return
+    command = import_module(f"loadtest.{module}")
     command.add_arguments(parser)
     parser.set_defaults(run=command.run)
     if result:

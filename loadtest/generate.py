@@ -17,11 +17,10 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
 from loadtest.harness.targets import known_outcome_path, write_to
-from loadtest.workload.defects import REJECTED, UNUSUAL
 from loadtest.workload.distributions import FORMS
 from loadtest.workload.expected import KnownOutcome
-from loadtest.workload.faults import BadRecipe
-from loadtest.workload.recipe import CHOICES, Recipe, recipe_of
+from loadtest.workload.recipe import CHOICES, REJECTED, UNUSUAL, Recipe, recipe_of
+from loadtest.workload.schema import BadRecipe
 from loadtest.workload.stream import Generation
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
@@ -82,11 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def recipe_from(arguments: argparse.Namespace) -> Recipe:
-    """Return the recipe that the options, and the recipe file if there is one, make.
-
-    Raises:
-        BadRecipe: they make none.
-    """
+    """Return the recipe that the options, and the recipe file if there is one, make, or raise BadRecipe."""
     fields = read_recipe(arguments.recipe) if arguments.recipe else {}
     given = {name: value for name, value in vars(arguments).items() if name in FIELDS and value is not None}
     if "rows" in given or "size" in given:

@@ -6,7 +6,7 @@ the ledger's table and the table written to are simulated.
 
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
@@ -14,6 +14,7 @@ from math import inf
 from ingest.dynamodb.budget.worker import BudgetedWorker
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
 from ingest.ledger.claims import BudgetEntry
+from loadtest.simulator.capacity import TokenBucket
 
 TICK_S = 0.02  # what was used is added up for each
 SAMPLE_S = 0.1  # shares are added up so often
@@ -72,16 +73,13 @@ class BudgetFleet:
         self.used: dict[int, float] = {}  # units by tick
         self.share_sums: list[float] = []  # all shares together, by sample
         self.parked = 0
-        self.throttled_rows = self.taken_rows = 0
         self.ledger_units = self.ledger_reads = 0
-        self._capacity_per_s = capacity_per_s
-        self._tokens, self._tokens_s = min(capacity_per_s, 1e9), 0.0
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        is_limited = capacity_per_s < inf
+        self._bucket = TokenBucket(per_s=capacity_per_s, size=capacity_per_s, now=0.0) if is_limited else None
+        self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._count = 0
 
-    # --- time
-
-    def at(self, time_s: float, event: Callable[[], None]) -> None:
+    def at(self, time_s: float, event: Callable[[], object]) -> None:
         """Let something happen at a time."""
         self._count += 1
         heapq.heappush(self._events, (time_s, self._count, event))
@@ -114,8 +112,6 @@ class BudgetFleet:
         if self.chance.random() < SLOW_SHARE:
             return self.chance.uniform(0.05, SLOW_S)
         return self.chance.uniform(0.005, 0.015)
-
-    # --- workers
 
     def add(self, load: WorkerLoad, start_s: float) -> Worker:
         """Let a worker start at a time."""
@@ -151,7 +147,7 @@ class BudgetFleet:
         if worker.load.lives_s < inf:
             end = self.kill if worker.load.is_killed else self.leave
             self.at(self.now_s + worker.load.lives_s, lambda: end(worker) if worker.state is state else None)
-        self._call(worker, state)
+        self._go_on(worker, state, self._calls(worker, state))
 
     def _count_life(self, worker: Worker) -> None:
         if worker.state:
@@ -171,80 +167,63 @@ class BudgetFleet:
 
         self.at(time_s, happen)
 
-    # --- the ledger
-
-    def _call(self, worker: Worker, state: BudgetedWorker) -> None:
-        """Make the call that is due, one after the other, as the product's thread does."""
-        call = state.due(self.now_s)
-        self._delete(state.member.take_gone(), worker)
-        if state.member.is_parked(self.now_s):
-            self._park(worker)
+    def _go_on(self, worker: Worker, state: BudgetedWorker, calls: Iterator[float]) -> None:
+        """Let a worker make its calls, which yield the time at which they go on."""
+        for time_s in calls:
+            self._later(time_s, worker, state, lambda: self._go_on(worker, state, calls))
             return
-        if call is None:
-            self._later(state.member.due_at_s, worker, state, lambda: self._call(worker, state))
-            return
-        sent_s = self.now_s
-        latency_s = self._latency_s()
-        if self.fault(call, worker, self.now_s):
-            failed = state.member.put_failed if call == "put" else state.member.read_failed
-            if call == "put":
-                state.entry(self.now_s)
 
-            def fail() -> None:
-                failed(self.now_s)
-                self._call(worker, state)
-
-            self._later(self.now_s + self.chance.uniform(0.01, TIMEOUT_S), worker, state, fail)
-        elif call == "put":
-            self._put(worker, state, sent_s, latency_s)
-        else:
-            self._read(worker, state, sent_s, latency_s)
-
-    def _put(self, worker: Worker, state: BudgetedWorker, sent_s: float, latency_s: float) -> None:
-        entry, name = state.entry(self.now_s), state.member.name
-
-        def arrive() -> None:
-            self.entries[name] = entry
-            self.ledger_units += 1
-
-        def answer() -> None:
-            if state.member.name == name:
-                state.put_worked(entry, sent_s=sent_s, now_s=self.now_s)
-            self._call(worker, state)
-
-        self.at(sent_s + latency_s / 2, arrive)
-        self._later(sent_s + latency_s, worker, state, answer)
-
-    def _read(self, worker: Worker, state: BudgetedWorker, sent_s: float, latency_s: float) -> None:
-        found: list[tuple[dict[str, BudgetEntry], float]] = []
-        name = state.member.name
-
-        def arrive() -> None:
-            found.append((dict(self.entries), self.budget_per_s))
-            self.ledger_reads += 1
-
-        def answer() -> None:
-            [(entries, budget_per_s)] = found
-            if state.due(self.now_s) and state.member.name != name:  # frozen meanwhile
-                self._call(worker, state)
+    def _calls(self, worker: Worker, state: BudgetedWorker) -> Iterator[float]:
+        """Make the calls that are due, one after the other, as the product's thread does."""
+        while True:
+            call = state.due(self.now_s)
+            self._delete(state.member.take_gone(), worker)
+            if state.member.is_parked(self.now_s):
+                self._park(worker)
                 return
-            state.read_worked(entries, budget_per_s=budget_per_s, sent_s=sent_s, now_s=self.now_s)
-            stale = state.member.stale(self.now_s)
-            self._delete([name for name, n in stale.items() if entries[name].n == n], worker)
-            self._call(worker, state)
-            self._write(worker, state)
+            if call is None:
+                yield state.member.due_at_s
+            elif call == "put":
+                yield from self._put(worker, state)
+            else:
+                yield from self._read(worker, state)
 
-        self.at(sent_s + latency_s / 2, arrive)
-        self._later(sent_s + latency_s, worker, state, answer)
+    def _put(self, worker: Worker, state: BudgetedWorker) -> Iterator[float]:
+        sent_s, latency_s, fails = self.now_s, self._latency_s(), self.fault("put", worker, self.now_s)
+        entry, name = state.entry(self.now_s), state.member.name
+        if fails:
+            yield sent_s + self.chance.uniform(0.01, TIMEOUT_S)
+            state.member.put_failed(self.now_s)
+            return
+        self.ledger_units += 1
+        self.at(sent_s + latency_s / 2, lambda: self.entries.update({name: entry}))
+        yield sent_s + latency_s
+        if state.member.name == name:
+            state.put_worked(entry, sent_s=sent_s, now_s=self.now_s)
+
+    def _read(self, worker: Worker, state: BudgetedWorker) -> Iterator[float]:
+        sent_s, latency_s, name = self.now_s, self._latency_s(), state.member.name
+        if self.fault("read", worker, self.now_s):
+            yield sent_s + self.chance.uniform(0.01, TIMEOUT_S)
+            state.member.read_failed(self.now_s)
+            return
+        self.ledger_reads += 1
+        found: list[tuple[dict[str, BudgetEntry], float]] = []
+        self.at(sent_s + latency_s / 2, lambda: found.append((dict(self.entries), self.budget_per_s)))
+        yield sent_s + latency_s
+        if state.due(self.now_s) and state.member.name != name:  # frozen meanwhile
+            return
+        [(entries, budget_per_s)] = found
+        state.read_worked(entries, budget_per_s=budget_per_s, sent_s=sent_s, now_s=self.now_s)
+        stale = state.member.stale(self.now_s)
+        self._delete([name for name, n in stale.items() if entries[name].n == n], worker)
+        self.at(self.now_s, lambda: self._write(worker, state) if worker.state is state else None)
 
     def _delete(self, names: list[str], worker: Worker) -> None:
         for name in names:
             if not self.fault("put", worker, self.now_s):
                 self.ledger_units += 1
-                self.at(self.now_s + self._latency_s(), partial(self._forget, name))
-
-    def _forget(self, name: str) -> None:
-        self.entries.pop(name, None)
+                self.at(self.now_s + self._latency_s(), partial(self.entries.pop, name, None))
 
     def _park(self, worker: Worker) -> None:
         self.parked += 1
@@ -252,8 +231,6 @@ class BudgetFleet:
         pause_s = PARKED_S * self.chance.uniform(1, 1.5)
         worker.parked_s += pause_s
         self.at(self.now_s + pause_s, lambda: self._start(worker))
-
-    # --- the table
 
     def _write(self, worker: Worker, state: BudgetedWorker) -> None:
         """Send what may be sent, as the writer's loop does."""
@@ -317,14 +294,11 @@ class BudgetFleet:
     def _take(self, rows: int, row_units: float) -> int:
         """Return how many rows the table takes."""
         took = rows
-        if self._capacity_per_s < inf:
-            self._tokens += self._capacity_per_s * (self.now_s - self._tokens_s)
-            self._tokens = min(self._tokens, self._capacity_per_s)
-            self._tokens_s = self.now_s
-            took = min(rows, int(max(0.0, self._tokens) / row_units))
-            self._tokens -= took * row_units
-        self.taken_rows += took
-        self.throttled_rows += rows - took
+        if self._bucket:
+            took = 0
+            while took < rows and self._bucket.has(row_units, self.now_s):
+                self._bucket.take(row_units)
+                took += 1
         tick = int(self.now_s / TICK_S)
         self.used[tick] = self.used.get(tick, 0.0) + took * row_units
         return took

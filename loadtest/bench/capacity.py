@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench import report
-from loadtest.bench.goals import Goal
-from loadtest.bench.measuring import Document
+from loadtest.bench.measuring import Document, Goal, finish
 from loadtest.bench.processes import load_all, simulator
 from loadtest.simulator import Key, Latency, Simulation, Table, checksum
 
@@ -39,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         shared = share_a_table(Path(folder), arguments.rows)
         spreads = list(spread_over_partitions(Path(folder), arguments.customers, arguments.seed))
-    report.finish(arguments, judge(shared, spreads), {"shared": shared, "spread": spreads})
+    finish(arguments, judge(shared, spreads), {"shared": shared, "spread": spreads})
     return 0
 
 

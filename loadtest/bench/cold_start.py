@@ -15,17 +15,14 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ingest.contract import FEEDS_FILE, Env
-from loadtest.bench import report
 from loadtest.bench.files import BUCKET, FEEDS, write_sample
-from loadtest.bench.goals import Goal, spread
-from loadtest.bench.measuring import Document
+from loadtest.bench.measuring import Document, Goal, ResultTable, finish, spread
 from loadtest.bench.processes import ROOT, Endpoint, environment
 from loadtest.harness.queue import s3_notification
 from loadtest.simulator import Simulator
@@ -82,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure; missing the goal is a result, not a failure."""
     busy = round(os.getloadavg()[0], 1)  # figures by the clock suffer from it, those of CPU hardly
-    starts, table = [], report.ResultTable("code", "step", "ms", "ms_of_cpu", code=17, step=31, ms=19)
+    starts, table = [], ResultTable("code", "step", "ms", "ms_of_cpu", code=17, step=31, ms=19)
     with tempfile.TemporaryDirectory() as folder, world(Path(folder), arguments.seed) as around:
         for code in codes(arguments.zip, Path(folder)):
             starts.append(measured := measure(code, around, arguments.repeat))
@@ -97,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         Goal(f"{what}, {code}", ms, at_most=COMPILING_MS if code == BARE else COLD_START_MS)
         for code, ms in found.items()
     ]
-    report.finish(arguments, goals, {"load_before": busy, "starts": starts})
+    finish(arguments, goals, {"load_before": busy, "starts": starts})
     return 0
 
 
@@ -143,11 +140,17 @@ def world(folder: Path, seed: int) -> Iterator[World]:
         event.write_text(json.dumps(_event(sample.key, number)))
         arguments.append(str(event))
         rows += sample.rows
-    others = Elsewhere(agree, ThreadPoolExecutor())
-    with others.threads, Endpoint("s3-server", str(folder)) as s3, Simulator(elsewhere=others) as tables:
+    with agreeing(folder, agree) as (tables, variables):
+        yield World(arguments, variables, tables, rows)
+
+
+@contextmanager
+def agreeing(folder: Path, answer: Elsewhere) -> Iterator[tuple[Simulator, dict[str, str]]]:
+    """Give tables beside endpoints that agree to everything at once, and the environment of a function among them."""
+    with Endpoint("s3-server", str(folder)) as s3, Simulator(elsewhere=answer) as tables:
         found = environment(s3=s3.url, dynamodb=tables.url, sqs=tables.url, eventbridge=tables.url)
         queues = {Env.QUEUE_URL: f"{tables.url}/queue", Env.DEAD_LETTER_URL: f"{tables.url}/dead"}
-        yield World(arguments, {**found, **SETTINGS, **queues}, tables, rows)
+        yield tables, {**found, **SETTINGS, **queues}
 
 
 def agree(target: str, body: bytes) -> Answer:

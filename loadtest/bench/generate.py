@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from loadtest.bench import report
 from loadtest.bench.files import FEEDS, MB, RECIPES, Sample
-from loadtest.bench.goals import Goal
-from loadtest.bench.measuring import Case, Document, Turn, measure
+from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, finish, measure
 from loadtest.bench.processes import ROOT
 from loadtest.harness import process
 
@@ -36,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure; missing a goal is a result, not a failure."""
-    table = report.ResultTable("kind", "text_bytes", "mb_per_cpu_second", "peak_resident_bytes", kind=12)
+    table = ResultTable("kind", "text_bytes", "mb_per_cpu_second", "peak_resident_bytes", kind=12)
     of_all = arguments.megabytes * MB, arguments.repeat, arguments.seed
     makings = [table.add(make(kind, *of_all)) for kind in KINDS]
-    report.finish(arguments, judge(makings), {"makings": makings})
+    finish(arguments, judge(makings), {"makings": makings})
     return 0
 
 

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.bench import report
 from loadtest.bench.files import MB, generation
-from loadtest.bench.measuring import Document, printed
+from loadtest.bench.measuring import Document, ResultTable, finish, printed
 from loadtest.bench.processes import ROOT, ingest
 from loadtest.harness import process
 from loadtest.harness.process import ProcessResult
@@ -45,11 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure all malformed files; 1 if one of them was a problem."""
     fields = ("case", "exit_code", "seconds", "cpu_seconds", "peak_resident_bytes", "answer", "problems")
-    table = report.ResultTable(*fields, case=40, answer=30)
+    table = ResultTable(*fields, case=40, answer=30)
     limits = {"time_limit_s": arguments.time_limit, "peak_bytes": arguments.peak_megabytes * MB}
     wanted = [case for case in cases() if arguments.case is None or case.name in arguments.case]
     outcomes = [table.add(measure(case, arguments.megabytes * MB, arguments.seed, **limits)) for case in wanted]
-    report.finish(arguments, [], {"outcomes": outcomes})
+    finish(arguments, [], {"outcomes": outcomes})
     return 1 if any(outcome["problems"] for outcome in outcomes) else 0
 
 

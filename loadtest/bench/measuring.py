@@ -1,14 +1,62 @@
 """Parties side by side, in turns, each in a process of its own: what a file takes, less what an empty one takes."""
 
+import argparse
 import json
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from loadtest.bench.files import MB, Sample
-from loadtest.bench.goals import spread
 from loadtest.harness.process import ProcessResult
+from loadtest.harness.results import command_line, write_result
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A figure, and what it may be at least or at most."""
+
+    what: str
+    found: float
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the figure is what it should be."""
+        return self.found >= (self.at_least or 0) and (self.at_most is None or self.found <= self.at_most)
+
+    @property
+    def bound(self) -> str:
+        """What the figure may be, in words."""
+        return f"at least {self.at_least:,.6g}" if self.at_most is None else f"at most {self.at_most:,.6g}"
+
+    def __str__(self) -> str:
+        return f"{'met   ' if self.is_met else 'MISSED'} {self.found:,.3f}, {self.bound}: {self.what}"
+
+    def document(self) -> dict[str, object]:
+        """Return the goal as JSON takes it."""
+        bound = {"at_least": self.at_least} if self.at_most is None else {"at_most": self.at_most}
+        return {"what": self.what, "found": round(self.found, 3), **bound, "is_met": self.is_met}
+
+
+def figure(document: Mapping[str, Any], path: str) -> Any:
+    """Return a figure by its dotted path, as `event_to_visible_s.p99`; None if there is none."""
+    found: Any = document
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def spread(values: Iterable[float]) -> dict[str, float]:
+    """Return the middle of some values, and how far apart they are.
+
+    >>> spread([3, 1, 2])
+    {'median': 2, 'min': 1, 'max': 3}
+    """
+    found = [round(value, 3) for value in values]
+    return {"median": statistics.median(found), "min": min(found), "max": max(found)}
+
 
 Document = dict[str, Any]  # as JSON takes it
 _TIMES = {"cpu_seconds": "cpu_second", "user_seconds": "user_second", "seconds": "second"}
@@ -72,3 +120,46 @@ def printed(ran: ProcessResult) -> Document:
     except ValueError:
         return {}
     return found
+
+
+class ResultTable:
+    """Prints some fields of each measurement as a row, in Markdown: bytes in MB, rates as `median (min - max)`."""
+
+    def __init__(self, *fields: str, **widths: int) -> None:
+        """Print the head; `widths` are those of columns that need more than their title."""
+        titles = [field.replace("_resident_bytes", " MB").replace("_bytes", " MB") for field in fields]
+        self._fields = fields
+        self._widths = [widths.get(field, max(len(title), 7)) for field, title in zip(fields, titles, strict=True)]
+        self._print([title.replace("_", " ") for title in titles])
+        print(f"|{'|'.join('-' * (width + 2) for width in self._widths)}|")
+
+    def add(self, measured: Document) -> Document:
+        """Print a row; return what was measured."""
+        self._print([_shown(field, measured[field]) for field in self._fields])
+        return measured
+
+    def _print(self, cells: list[str]) -> None:
+        padded = (cell.ljust(width) for cell, width in zip(cells, self._widths, strict=True))
+        print(f"| {' | '.join(padded)} |", flush=True)
+
+
+def _shown(field: str, value: Any) -> str:
+    if isinstance(value, dict):
+        if field.endswith("bytes"):
+            return _shown(field, value["max"])
+        ends = "" if "start_up" in field else f" ({value['min']:,.0f} - {value['max']:,.0f})"
+        return f"{value['median']:,.0f}{ends}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value / MB:,.0f}" if field.endswith("bytes") else f"{value:,.1f}".removesuffix(".0")
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def finish(arguments: argparse.Namespace, goals: Iterable[Goal], figures: Document) -> None:
+    """Print the goals; write them and the figures, with the command that repeats the measurement."""
+    judged = list(goals)
+    for goal in judged:
+        print(goal)
+    figures = {"goals": [goal.document() for goal in judged], **figures}
+    write_result(arguments.out, command=command_line(), seed=arguments.seed, figures=figures)

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench import report
 from loadtest.bench.files import KEY, LINE_BREAKS, MB, QUOTE_FREE, QUOTED, samples
-from loadtest.bench.goals import Goal
-from loadtest.bench.measuring import Case, Document, Turn, measure, printed
+from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, finish, measure, printed
 from loadtest.bench.processes import ROOT
 from loadtest.harness import process
 
@@ -28,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure planning for each kind of file; missing a goal is a result, not a failure."""
     rates = ("mb_per_cpu_second", "mb_per_cpu_second_with_start_up")
-    table = report.ResultTable("kind", "file_bytes", "segments", *rates, "peak_resident_bytes", kind=19)
+    table = ResultTable("kind", "file_bytes", "segments", *rates, "peak_resident_bytes", kind=19)
     of_all = arguments.megabytes * MB, arguments.repeat, arguments.seed
     plannings = [table.add(plan(kind, *of_all)) for kind in GOALS]
-    report.finish(arguments, judge(plannings), {"plannings": plannings})
+    finish(arguments, judge(plannings), {"plannings": plannings})
     return 0
 
 

@@ -8,10 +8,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from loadtest.bench import report
 from loadtest.bench.files import LINE_BREAKS, MB, QUOTE_FREE, Sample, samples
-from loadtest.bench.goals import Goal
-from loadtest.bench.measuring import Case, Document, Turn, measure, printed
+from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, finish, measure, printed
 from loadtest.bench.processes import ROOT, ingest
 from loadtest.harness import process
 
@@ -37,12 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"not measured: {PANDAS}: pandas is not installed")
     fields = ("reader", "kind", "file_bytes", "rows_per_cpu_second", "rows_per_cpu_second_with_start_up")
     widths = {"reader": 14, "kind": 12, "rows_per_cpu_second": 33, "rows_per_user_second": 33}
-    table = report.ResultTable(*fields, "rows_per_user_second", "peak_resident_bytes", **widths)
+    table = ResultTable(*fields, "rows_per_user_second", "peak_resident_bytes", **widths)
     sizes = [size * MB for size in arguments.megabytes]
     found = (one for kind in SHARES for size in sizes for one in read(readers, kind, size, arguments))
     readings = [table.add(one) for one in found]
     missing = sorted({*READERS} - {*readers})
-    report.finish(arguments, judge(readings), {"not_measured": missing, "readings": readings})
+    finish(arguments, judge(readings), {"not_measured": missing, "readings": readings})
     return 0
 
 

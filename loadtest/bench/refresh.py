@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingest.contract import Price
-from loadtest.bench import report
-from loadtest.bench.goals import Goal
-from loadtest.bench.measuring import Document
+from loadtest.bench.measuring import Document, Goal, ResultTable, finish
 from loadtest.bench.processes import environment, ingest, load_all, simulator
 from loadtest.simulator import Key, Table
 
@@ -33,11 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Count; missing a goal is a result, not a failure."""
-    table = report.ResultTable("items", "way", "read_units", "write_units", "cents", "planned_cents", way=16)
+    table = ResultTable("items", "way", "read_units", "write_units", "cents", "planned_cents", way=16)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "feeds.toml").write_text(FEEDS)
         bills = [table.add(bill) for items in NOTES for bill in refreshed(Path(folder), items, arguments.rows)]
-    report.finish(arguments, judge(bills), {"rows": arguments.rows, "changed_share": CHANGED, "bills": bills})
+    finish(arguments, judge(bills), {"rows": arguments.rows, "changed_share": CHANGED, "bills": bills})
     return 0
 
 

@@ -13,24 +13,19 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ingest.contract import FEEDS_FILE, Env
+from ingest.contract import FEEDS_FILE
 from ingest.worker import handler
 from ingest.worker.batch import BatchHandler
-from loadtest.bench import report
-from loadtest.bench.cold_start import SETTINGS, agree
+from loadtest.bench.cold_start import agree, agreeing
 from loadtest.bench.files import BUCKET, FEEDS, write_sample
-from loadtest.bench.goals import Goal, spread
-from loadtest.bench.measuring import Document
-from loadtest.bench.processes import ROOT, Endpoint, environment
+from loadtest.bench.measuring import Document, Goal, ResultTable, finish, spread
+from loadtest.bench.processes import ROOT
 from loadtest.harness.queue import MOST_MESSAGES, s3_notification
-from loadtest.s3_server.files import find
-from loadtest.simulator import Simulator
-from loadtest.simulator.server import Elsewhere
+from loadtest.s3_server.server import find
 from loadtest.simulator.service import Answer
 
 FILE_BYTES = 55_000  # 500 rows
@@ -47,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure; missing the goal is a result, not a failure."""
-    table, measured = report.ResultTable(*FIELDS, files_per_second=19, files_per_cpu_second=20, calls_per_file=60), []
+    table, measured = ResultTable(*FIELDS, files_per_second=19, files_per_cpu_second=20, calls_per_file=60), []
     for workers in WORKERS:
         with tempfile.TemporaryDirectory() as folder:
             rows = write_files(Path(folder), arguments.files, arguments.seed)
@@ -58,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         table.add(measured[-1] | {"calls_per_file": [f"{name} {count:g}" for name, count in calls.items()]})
     most = max(one["files_per_second"]["median"] for one in measured)
     goals = [Goal("files of 500 rows a second, on this machine", most, at_least=FILES_PER_SECOND)]
-    report.finish(arguments, goals, {"loads": measured})
+    finish(arguments, goals, {"loads": measured})
     return 0
 
 
@@ -86,20 +81,15 @@ def load(folder: Path, workers: int, rows: int) -> Document:
         calls[target.rpartition(".")[2]] += 1
         return agree(target, body)
 
-    others = Elsewhere(answer, ThreadPoolExecutor(workers))
-    with others.threads, Endpoint("s3-server", str(folder)) as s3, Simulator(elsewhere=others) as tables:
-        found = environment(s3=s3.url, dynamodb=tables.url, sqs=tables.url, eventbridge=tables.url)
-        queues = {Env.QUEUE_URL: f"{tables.url}/queue", Env.DEAD_LETTER_URL: f"{tables.url}/dead"}
-        with ExitStack() as running:
-            env = {**found, **SETTINGS, **queues}
-            fleet = [running.enter_context(_started(folder, n, workers, env)) for n in range(workers)]
-            for worker in fleet:
-                worker.stderr.readline()
-            before = tables.items
-            calls.clear()
-            for worker in fleet:
-                worker.stdin.close()
-            ends = [json.loads(worker.stderr.read()) for worker in fleet]
+    with agreeing(folder, answer) as (tables, env), ExitStack() as running:
+        fleet = [running.enter_context(_started(folder, n, workers, env)) for n in range(workers)]
+        for worker in fleet:
+            worker.stderr.readline()
+        before = tables.items
+        calls.clear()
+        for worker in fleet:
+            worker.stdin.close()
+        ends = [json.loads(worker.stderr.read()) for worker in fleet]
         if tables.items - before != rows:
             raise RuntimeError(f"{tables.items - before:,} items were written of {rows:,}")
     begun_s, ended_s, cpu_s = zip(*ends, strict=True)

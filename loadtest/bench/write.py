@@ -16,10 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench import report
 from loadtest.bench.files import MB, SHAPES, Sample, samples, write_rows
-from loadtest.bench.goals import Goal
-from loadtest.bench.measuring import Case, Document, Turn, measure
+from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, measure
 from loadtest.bench.peers import MODES
 from loadtest.bench.processes import ROOT, Endpoint, environment, ingest, simulator, trusting
 from loadtest.harness import process
@@ -183,7 +181,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _part(name: str, arguments: argparse.Namespace) -> Document:
     busy = os.getloadavg()[0]
-    table = report.ResultTable(*FIELDS, party=12, rows_per_cpu_second=28, rows_per_second=28)
+    table = ResultTable(*FIELDS, party=12, rows_per_cpu_second=28, rows_per_second=28)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), arguments.megabytes * MB, arguments.repeat, arguments.seed)
         measured = [table.add(found) for found in PARTS[name](bench)]

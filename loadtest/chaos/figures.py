@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ingest.contract import Status
-from loadtest.checker.found import Expected, Found
+from loadtest.checker.found import Expected, Found, is_segment
 from loadtest.checker.judge import CheckResult
-from loadtest.checker.ledger import is_segment
 from loadtest.harness.testbed import Testbed
 
 

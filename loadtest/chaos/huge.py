@@ -20,7 +20,7 @@ from loadtest.checker.judge import judge
 from loadtest.harness import testbed
 from loadtest.harness.results import command_line, origin, write_document
 from loadtest.harness.testbed import Every, Testbed, TestbedSettings
-from loadtest.s3_server.files import find
+from loadtest.s3_server.server import find
 from loadtest.simulator import Key, Table
 from loadtest.simulator.replay import Replayed
 from loadtest.workload.recipe import Recipe, recipe_of

@@ -14,8 +14,8 @@ from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE
 from loadtest.chaos.figures import fared, figures
 from loadtest.chaos.settings import MB, ChaosSettings
 from loadtest.chaos.uploads import Dropper
+from loadtest.checker.found import is_file
 from loadtest.checker.judge import judge
-from loadtest.checker.ledger import is_file
 from loadtest.harness import testbed
 from loadtest.harness.results import command_line, write_result
 from loadtest.harness.testbed import Every, Testbed

@@ -22,24 +22,9 @@ SIZES = (KB, KB, 5 * KB, 20 * KB, 100 * KB, 300 * KB, MB, 2 * MB, 5 * MB, 9 * MB
 
 @dataclass(frozen=True, kw_only=True)
 class ChaosSettings(TestbedSettings):
-    """What a chaos run is to do.
+    """What a chaos run is to do. `_every_s` are mean times between two such troubles."""
 
-    Attributes:
-        seconds: how long files are dropped and troubles made; then all is left to settle.
-        kill_every_s: the mean time between two kills; `freeze_every_s` the same for workers stopped for longer than a
-            lease.
-        deploy_every_s: the mean time between two deployments of other settings to half of the workers; 0: none.
-        open_bytes: no more is dropped while this many bytes of files have not ended.
-        sizes: file sizes to choose from; each as likely as the others.
-        histories: files of changes that share their keys: the rows of each, and by how much they are longer than they
-            must be; so long a file is split.
-        throttled: the share of write requests that are throttled, half of them in part; it does not depend on how much
-            is sent.
-        max_receive_count: more than the stack's 5, because workers live for half a minute here, and each that is killed
-            has spent a delivery of all its messages.
-    """
-
-    seconds: float
+    seconds: float  # how long files are dropped and troubles made; then all is left to settle
     feeds: Path = FEEDS
     tables: Mapping[str, Table] = field(default_factory=lambda: dict(TABLES))
     kept: frozenset[str] = frozenset({CHANGES_TABLE})
@@ -48,15 +33,17 @@ class ChaosSettings(TestbedSettings):
     function_s: float = 40.0
     segment_bytes: int = 9 * MB
     redeliver: float = 0.05
+    # More than the stack's 5: workers live for half a minute, and each that is killed has spent a delivery of each.
     max_receive_count: int = 15
     cut_share: float = 0.1
     kill_every_s: float = 5.0
-    freeze_every_s: float = 40.0
-    deploy_every_s: float = 30.0
-    open_bytes: int = 60 * MB
-    sizes: tuple[int, ...] = SIZES
+    freeze_every_s: float = 40.0  # a worker is stopped for longer than a lease
+    deploy_every_s: float = 30.0  # half of the workers get other settings; 0: never
+    open_bytes: int = 60 * MB  # no more is dropped while this many bytes of files have not ended
+    sizes: tuple[int, ...] = SIZES  # to choose from; each as likely as the others
+    # Files of changes that share their keys: the rows of each, and by how much they are longer: such files are split.
     histories: tuple[tuple[int, int], ...] = ((50, 0), (2_000, 0), (8_000, 1_500))
-    throttled: float = 0.3
+    throttled: float = 0.3  # the share of write requests, half of them in part; however much is sent
     stuck_s: float = 60.0
     reconcile_every_s: float = 20.0
 
@@ -79,26 +66,10 @@ class ChaosSettings(TestbedSettings):
         segment_bytes = self.segment_bytes * chance.choice(SEGMENT_FACTORS)
         return {"CHAOS_ROOT": str(folder), Env.SEGMENT_BYTES: str(segment_bytes)}
 
-    @property
-    def table_faults(self) -> Faults:
-        """Return what goes wrong with requests about rows."""
-        half = self.throttled / 2
-        return Faults(
-            seed=self.seed,
-            throttled=half,
-            throttled_items=half,
-            internal_error=0.02,
-            reset_before=0.005,
-            reset_after=0.005,
-            truncated=0.005,
-            wrong_crc32=0.005,
-            slow=0.002,
-            slow_s=1.5,
-        )
-
-    @property
-    def ledger_faults(self) -> Faults:
-        """Return what goes wrong with all other requests to DynamoDB."""
-        return Faults(
-            seed=self.seed + 1, throttled=0.03, internal_error=0.02, reset_before=0.01, reset_after=0.03, truncated=0.01
-        )
+    def faults(self) -> tuple[Faults, Faults]:
+        """Return what goes wrong with requests about rows, and with all other requests to DynamoDB."""
+        half, seed = self.throttled / 2, self.seed
+        rare = dict.fromkeys(("reset_before", "reset_after", "truncated", "wrong_crc32"), 0.005)
+        of_rows = {**rare, "throttled": half, "throttled_items": half, "internal_error": 0.02, "slow": 0.002}
+        of_others = {"throttled": 0.03, "internal_error": 0.02, "reset_before": 0.01, "reset_after": 0.03}
+        return Faults(seed=seed, slow_s=1.5, **of_rows), Faults(seed=seed + 1, truncated=0.01, **of_others)

@@ -1,14 +1,14 @@
 """What is expected of each file, and what was found after a run: tables, ledger, rejects, queues, events. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.contract import Status
+from ingest.contract import FINAL_STATUSES, LedgerKeys, Status
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.recipe import Recipe
 
@@ -21,27 +21,20 @@ Entry = Mapping[str, Any]
 class Expected:
     """What must become of one file.
 
-    Attributes:
-        rows: its rows; `rejected` of them by reason, and from `superseded[0]` to `superseded[1]` replaced by a later
-            row with the same key: a later segment's rows replace those of an earlier one without being counted so.
-        items: how many it leaves in the table; no other file has their keys.
-        checksum: of these items.
-        statuses: how it may end; "" is: the ledger never hears of it.
-        etag: of this version of the object, where there are several.
-        recipe: what it was made from, where it may end without being complete: some of its rows may be in the table.
+    A later segment's rows replace those of an earlier one without being counted as superseded.
     """
 
     key: str
     table: str
     size: int
     rows: int = 0
-    items: int = 0
-    checksum: int = 0
-    rejected: Mapping[str, int] = field(default_factory=dict)
-    superseded: tuple[int, int] = (0, 0)
-    statuses: frozenset[str] = ONLY_COMPLETE
-    etag: str = ""
-    recipe: Recipe | None = None
+    items: int = 0  # that it leaves in the table; no other file has their keys
+    checksum: int = 0  # of these items
+    rejected: Mapping[str, int] = field(default_factory=dict)  # how many of the rows, by reason
+    superseded: tuple[int, int] = (0, 0)  # how many are replaced by a later row of their key, at least and at most
+    statuses: frozenset[str] = ONLY_COMPLETE  # how it may end; "" is: the ledger never hears of it
+    etag: str = ""  # of this version of the object, where there are several
+    recipe: Recipe | None = None  # where it may end without being complete: some of its rows may be in the table
 
     @classmethod
     def of(cls, key: str, table: str, outcome: KnownOutcome, **more: Any) -> Self:
@@ -66,44 +59,63 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFound:
-    """What a table holds, and how it came there as far as that was seen.
-
-    Attributes:
-        items: how many.
-        checksum: of all of them, by `loadtest.workload.checksum`.
-        overwritten: puts of other content under a key that the table held. None: no one saw the puts.
-        refused: what DynamoDB would not have taken, if anything: a sentence each.
-        hashes: of each item; needed only where a file may leave some of its rows.
-    """
+    """What a table holds, and how it came there as far as that was seen."""
 
     items: int
-    checksum: int
-    overwritten: int | None = None
-    refused: Sequence[str] = ()
-    hashes: Hashes | None = field(default=None, compare=False, repr=False)
+    checksum: int  # of all of them, by `loadtest.workload.checksum`
+    overwritten: int | None = None  # puts of other content under a key that the table held. None: no one saw the puts
+    refused: Sequence[str] = ()  # what DynamoDB would not have taken, if anything: a sentence each
+    hashes: Hashes | None = field(default=None, compare=False, repr=False)  # where a file may leave some of its rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What is left after a run.
+    """What is left after a run."""
 
-    Attributes:
-        tables: by the name the feed gives them.
-        entries: of the files in the ledger.
-        rejects: how many rows were rejected for which reason, by the file's name (`Expected.name`).
-        ledger: all entries of the ledger, where it is the run's own: none of them may be unfinished.
-        queue_depth: messages that are still in the queue.
-        dead_letters: bodies of messages in the dead-letter queue; `poison`: those that must be there.
-        events: details of the events that say how files ended.
-        troubles: what else went wrong, such as workers that crashed: a sentence each.
-    """
+    tables: Mapping[str, TableFound]  # by the name the feed gives them
+    entries: Sequence[Entry]  # of the files in the ledger
+    rejects: Mapping[str, Counter[str]]  # how many rows for which reason, by the file's name (`Expected.name`)
+    ledger: Sequence[Entry] = ()  # all of it, where it is the run's own: no entry may be unfinished
+    queue_depth: int = 0  # messages that are still in the queue
+    dead_letters: Sequence[str] = ()  # bodies of messages in the dead-letter queue
+    poison: frozenset[str] = frozenset()  # those that must be there
+    events: Sequence[Mapping[str, Any]] = ()  # details of those that say how files ended
+    troubles: Sequence[str] = ()  # what else went wrong, such as workers that crashed: a sentence each
 
-    tables: Mapping[str, TableFound]
-    entries: Sequence[Entry]
-    rejects: Mapping[str, Counter[str]]
-    ledger: Sequence[Entry] = ()
-    queue_depth: int = 0
-    dead_letters: Sequence[str] = ()
-    poison: frozenset[str] = frozenset()
-    events: Sequence[Mapping[str, Any]] = ()
-    troubles: Sequence[str] = field(default=())
+
+_SEGMENT_ENDS = (Status.DONE, Status.STOPPED)
+_LEFT_BEHIND = (Status.PENDING, Status.WAITING)  # by a file that failed or was superseded
+
+
+def unfinished(ledger: Sequence[Entry]) -> Iterator[str]:
+    """Yield a sentence for each entry that someone still works on, or that waits for someone."""
+    given_up = {
+        (entry[LedgerKeys.PARTITION_KEY], _version(entry))
+        for entry in ledger
+        if entry.get("status") in (Status.FAILED, Status.SUPERSEDED)
+    }
+    for entry in ledger:
+        status = entry.get("status")
+        is_left = status in _LEFT_BEHIND and (entry[LedgerKeys.PARTITION_KEY], _version(entry)) in given_up
+        is_over = is_left or status in (*FINAL_STATUSES, *_SEGMENT_ENDS, None)
+        if not is_over or float(entry.get("lease_until", 0)) > 0:
+            lease = f"its lease runs to {entry.get('lease_until')}"
+            yield f"{entry[LedgerKeys.PARTITION_KEY]} {entry[LedgerKeys.SORT_KEY]} is {status}, {lease}"
+
+
+def is_file(entry: Entry) -> bool:
+    """Return whether an entry is that of a file's version."""
+    return str(entry[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.FILE_PREFIX)
+
+
+def is_segment(entry: Entry) -> bool:
+    """Return whether an entry is that of a segment."""
+    return str(entry[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.SEGMENT_PREFIX)
+
+
+def _version(entry: Entry) -> str:
+    """Return which version of the object an entry is about."""
+    name = str(entry[LedgerKeys.SORT_KEY])
+    if is_segment(entry):
+        return name.removeprefix(LedgerKeys.SEGMENT_PREFIX).rpartition("#")[0]
+    return name.removeprefix(LedgerKeys.FILE_PREFIX)

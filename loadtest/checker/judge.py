@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from ingest.contract import FINAL_STATUSES, SKIPPED, LedgerKeys, Status
-from loadtest.checker.found import ONLY_COMPLETE, Entry, Expected, Found, TableFound
-from loadtest.checker.ledger import unfinished
-from loadtest.workload.duplicates import GROUP
+from loadtest.checker.found import ONLY_COMPLETE, Entry, Expected, Found, TableFound, unfinished
+from loadtest.workload.block import GROUP
 from loadtest.workload.expected import MODULUS
 from loadtest.workload.recipe import Recipe
 from loadtest.workload.stream import hashes_of

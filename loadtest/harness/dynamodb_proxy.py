@@ -11,17 +11,14 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 from typing import Any, Self
 
 from infra.local.stack import LocalStack
 from ingest.contract import LedgerKeys
 from loadtest.harness.stack_client import StackClient
-from loadtest.s3_server.upstream import Upstream, UpstreamError
+from loadtest.s3_server.server import UpstreamError, upstream_pool
 from loadtest.simulator import Fault, Faults, Schedule, Settings, Simulation, Simulator, Table
 from loadtest.simulator.capacity import write_units
-from loadtest.simulator.server import Elsewhere
 from loadtest.simulator.service import ENDINGS, INSTEAD, Answer, Ending
 from loadtest.simulator.values import Item, item_bytes
 
@@ -84,7 +81,6 @@ def _kind(key: Key) -> str:
     return "file" if key[1].startswith(LedgerKeys.FILE_PREFIX) else "segment"
 
 
-THREADS = 16
 _HEADERS = {
     "Content-Type": "application/x-amz-json-1.0",
     "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, "
@@ -99,20 +95,14 @@ class LedgerProxy:
         self.faults: Counter[str] = Counter()
         self.costs = LedgerCosts()
         self._schedule = Schedule(faults) if faults else None
-        self._upstream = Upstream(url)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="ledger")
+        self._upstream = upstream_pool(url)
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._threads.shutdown()
+    def __exit__(self, *how: object) -> None:
         self._upstream.close()
-
-    def elsewhere(self) -> Elsewhere:
-        """Return this proxy as a simulator takes it."""
-        return Elsewhere(self.answer, self._threads)
 
     def answer(self, target: str, body: bytes) -> Answer:
         """Return the answer to a request; faults come before it or after."""
@@ -126,7 +116,7 @@ class LedgerProxy:
         if fault is Fault.RESET_BEFORE:
             return Answer(b"", ending=Ending.RESET)
         try:
-            answered = self._upstream.ask("POST", "/", body, {**_HEADERS, "X-Amz-Target": target})
+            answered = self._upstream.urlopen("POST", "/", body, {**_HEADERS, "X-Amz-Target": target})
         except UpstreamError:
             return Answer(b"", ending=Ending.RESET)
         with self._lock:
@@ -143,7 +133,7 @@ def simulated(stack: LocalStack, tables: Mapping[str, Table], *, units_per_s: fl
     simulation = Simulation(mode="provisioned", provisioned_units_per_s=units_per_s)
     with (
         LedgerProxy(stack.endpoint_url, None) as proxy,
-        Simulator(Settings(tables=tables, simulation=simulation), elsewhere=proxy.elsewhere()) as simulator,
+        Simulator(Settings(tables=tables, simulation=simulation), elsewhere=proxy.answer) as simulator,
     ):
         with contextlib.closing(StackClient(stack)) as stack_client:
             stack_client.wait_until_quiet(START_S, quiet_s=1.0)  # S3's test messages are done with

@@ -42,11 +42,7 @@ def s3_notification(bucket: str, key: str, *, sequencer: str, etag: str | None =
 
 
 def send_all(sqs: Any, url: str, bodies: Sequence[str]) -> None:
-    """Put messages in a queue, ten a request.
-
-    Raises:
-        NotSentError: some were not taken.
-    """
+    """Put messages in a queue, ten a request; raises NotSentError: some were not taken."""
     for first in range(0, len(bodies), MOST_MESSAGES):
         batch = bodies[first : first + MOST_MESSAGES]
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(batch)]

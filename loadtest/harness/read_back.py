@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from boto3.dynamodb.types import TypeDeserializer
+
 from ingest.contract import LedgerKeys, Status
-from loadtest.checker.found import TableFound
+from loadtest.checker.found import TableFound, is_file
 from loadtest.checker.judge import COUNTS, SKIPPED_COUNTS
-from loadtest.checker.ledger import is_file
 from loadtest.workload.checksum import Checksum
 
 Entry = dict[str, Any]
@@ -78,6 +79,16 @@ def pages(dynamodb: Any, name: str, *, segment: int = 0, segments: int = 1, **mo
     part = {"Segment": segment, "TotalSegments": segments}
     for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True, **part, **more):
         yield page["Items"]
+
+
+def read_items(dynamodb: Any, name: str) -> list[Entry]:
+    """Return all items of a table, as Python has them."""
+    return [plain(item) for page in pages(dynamodb, name) for item in page]
+
+
+def plain(item: Any) -> Entry:
+    """Return an item of DynamoDB JSON as Python has it."""
+    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
 
 
 def _sum(dynamodb: Any, name: str, segments: int, not_summed: frozenset[str], segment: int) -> Checksum:

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
-
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import Event, Output
 from loadtest.harness.queue import Depths, depths, s3_notification, send_all, taken
-from loadtest.harness.read_back import pages, read_rejects
+from loadtest.harness.read_back import read_items, read_rejects
 
 Entry = dict[str, Any]
 POLL_ENDS_S = 2.0
@@ -45,13 +43,6 @@ class StackClient:
         for client in (self._s3, self._sqs, self._dynamodb, self._lambda):
             client.close()
 
-    @property
-    def url(self) -> str:
-        """Where the emulator is."""
-        return self.stack.endpoint_url
-
-    # Objects
-
     def drop(self, key: str, data: bytes) -> str:
         """Put an object in the landing bucket; return its eTag."""
         return str(self._s3.put_object(Bucket=self.bucket, Key=key, Body=data)["ETag"]).strip('"')
@@ -65,8 +56,6 @@ class StackClient:
         answer = self._s3.get_bucket_notification_configuration(Bucket=self.bucket)
         self._s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration={})
         return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
-
-    # Messages
 
     def notification(self, key: str, *, sequencer: str, etag: str = "0" * 32, size: int = 1) -> str:
         """Return the body of an S3 notification about an object of the landing bucket."""
@@ -100,21 +89,17 @@ class StackClient:
         """Return the details of the events that came since the last call."""
         return [json.loads(body)["detail"] for body in taken(self._sqs, self._events_url)]
 
-    # The ledger, tables, rejects
-
     def ledger(self) -> list[Entry]:
         """Return all items of the ledger table."""
         return self.items(self.stack.outputs[Output.LEDGER_TABLE])
 
     def items(self, table: str) -> list[Entry]:
         """Return all items of a table."""
-        return [plain(item) for page in pages(self._dynamodb, table) for item in page]
+        return read_items(self._dynamodb, table)
 
     def rejects(self, url: str) -> list[dict[str, Any]]:
         """Return the rejects under the URL in a file's entry."""
         return read_rejects(self._s3, url)
-
-    # The function
 
     def prepare(self, max_receive_count: int, visibility_s: float) -> None:
         """Detach the function from the queue and the bucket from both; collect events.
@@ -163,11 +148,7 @@ class StackClient:
         return {logical: str(name).rpartition("/")[2] for logical, name in names.items()}
 
     def wait_until_quiet(self, patience_s: float = PATIENCE_S, *, quiet_s: float = 0.0) -> None:
-        """Wait until the queue has been empty for a while.
-
-        Raises:
-            TimeoutError: it was not.
-        """
+        """Wait until the queue has been empty for a while; raises TimeoutError: it was not."""
         until_s, busy_s = time.monotonic() + patience_s, time.monotonic()
         while (now_s := time.monotonic()) < until_s:
             if self.depth():
@@ -184,8 +165,3 @@ class StackClient:
     def _arn(self, url: str) -> str:
         answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         return str(answer["Attributes"]["QueueArn"])
-
-
-def plain(item: Any) -> Entry:
-    """Return an item of DynamoDB JSON as Python has it."""
-    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from loadtest.workload.faults import BadRecipe
+from loadtest.workload.schema import BadRecipe
 
 STDOUT = "-"
 S3 = "s3://"
@@ -22,9 +22,7 @@ _MIB = 1024 * 1024
 def write_to(target: str, portions: Iterable[bytes], *, most_bytes: int, client: Callable[[], Any]) -> None:
     """Write bytes, `most_bytes` of them at most, to a path, to stdout ("-") or to s3://bucket/key.
 
-    Raises:
-        BadRecipe: the target names no object.
-        OSError, botocore's errors: it cannot be written.
+    Raises BadRecipe where the target names no object, else what the file system or botocore raise.
     """
     if target == STDOUT:
         _copy(portions, sys.stdout.buffer)
@@ -104,11 +102,7 @@ class Unfinished:
 
 
 def keep(client: Any, bucket: str, key: str, portions: Iterable[bytes], *, most_bytes: int) -> Unfinished:
-    """Upload an object of at most `most_bytes`, but for the last step. What fails or is interrupted is aborted.
-
-    Raises:
-        botocore's errors: it was not uploaded.
-    """
+    """Upload an object of at most `most_bytes`, but for the last step. What fails or is interrupted is aborted."""
     started = client.create_multipart_upload(Bucket=bucket, Key=key)
     name = {"Bucket": bucket, "Key": key, "UploadId": started["UploadId"]}
     try:

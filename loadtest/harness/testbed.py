@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import Env
-from loadtest.checker.found import Found
-from loadtest.checker.ledger import is_file
+from loadtest.checker.found import Found, is_file
 from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.harness.read_back import entries_of, rejects_of, with_segments
 from loadtest.harness.stack_client import StackClient, prepared
@@ -31,49 +30,29 @@ VISIBILITY_S = 30.0  # so long the message of a worker stays hidden that was kil
 
 @dataclass(frozen=True, kw_only=True)
 class TestbedSettings:
-    """What stands around the workers, and how they fare; a kind of run adds what is its own.
+    """What stands around the workers, and how they fare; a kind of run adds what is its own."""
 
-    Attributes:
-        feeds: the feeds file that is deployed; `tables`: the keys of its tables.
-        simulation: what each table can take. None: anything.
-        kept: tables whose items decide what becomes of a row; a later version of one never gives way to an earlier one.
-        not_summed: attributes that are about the load, and in no checksum.
-        skews_s: by how much the clock of each worker is off, and so how many workers there are.
-        redeliver: the share of messages that come back while their worker lives.
-        max_receive_count: deliveries before the dead-letter queue.
-        cut_share: the share of answers of S3 that end in their middle.
-        variables: more of them for the workers.
-        worker: the module that is run as a worker.
-        patience_s: how long all may take to settle, once no more is dropped.
-    """
-
-    feeds: Path
-    tables: Mapping[str, Table]
-    simulation: Simulation | None = None
-    kept: frozenset[str] = frozenset()
-    not_summed: frozenset[str] = frozenset()
+    feeds: Path  # the feeds file that is deployed
+    tables: Mapping[str, Table]  # the keys of its tables
+    simulation: Simulation | None = None  # what each table can take. None: anything
+    kept: frozenset[str] = frozenset()  # tables whose items decide what becomes of a row: the latest version stays
+    not_summed: frozenset[str] = frozenset()  # attributes that are about the load, and in no checksum
     seed: int = 1
-    skews_s: tuple[float, ...] = (0.0,)
+    skews_s: tuple[float, ...] = (0.0,)  # by how much the clock of each worker is off: one for each worker
     function_s: float = 300.0
     lease_s: float = 10.0
     segment_bytes: int = 64 * 1024 * 1024
     checkpoint_s: int = 1
-    redeliver: float = 0.0
-    max_receive_count: int = 5
-    cut_share: float = 0.0
-    variables: Mapping[str, str] = field(default_factory=dict)
-    worker: str = "loadtest.harness.worker"
-    patience_s: float = 600.0
+    redeliver: float = 0.0  # the share of messages that come back while their worker lives
+    max_receive_count: int = 5  # deliveries before the dead-letter queue
+    cut_share: float = 0.0  # the share of answers of S3 that end in their middle
+    variables: Mapping[str, str] = field(default_factory=dict)  # more of them for the workers
+    worker: str = "loadtest.harness.worker"  # the module that is run as a worker
+    patience_s: float = 600.0  # how long all may take to settle, once no more is dropped
 
-    @property
-    def table_faults(self) -> Faults | None:
-        """Return what goes wrong with requests about rows."""
-        return None
-
-    @property
-    def ledger_faults(self) -> Faults | None:
-        """Return what goes wrong with all other requests to DynamoDB."""
-        return None
+    def faults(self) -> tuple[Faults | None, Faults | None]:
+        """Return what goes wrong with requests about rows, and with all other requests to DynamoDB."""
+        return None, None
 
     def environment(self) -> dict[str, str]:
         """Return what the workers' variables say beside those of the deployed function, or otherwise."""
@@ -137,7 +116,7 @@ class Testbed:
 
         `keys`: those of the run's objects, where the stack has had other runs; each of them has one version then.
         """
-        client, depth = self.stack_client, self.stack_client.depth()
+        client, depth, late = self.stack_client, self.stack_client.depth(), self.simulator.written_items.out_of_order
         self.running.close()
         settings = self.settings
         replayed = replay(self.folder / "spool", settings.tables, not_summed=settings.not_summed)
@@ -156,13 +135,9 @@ class Testbed:
             queue_depth=depth,
             dead_letters=client.take_dead_letters(),
             events=self.events,
-            troubles=[*self.fleet.troubles(), *self._out_of_order()],
+            troubles=[*self.fleet.troubles(), *([f"{late:,} items gave way to older ones"] if late else [])],
         )
         return found, replayed
-
-    def _out_of_order(self) -> Iterator[str]:
-        if count := self.simulator.written_items.out_of_order:
-            yield f"{count:,} items gave way to older ones"
 
     def keep_logs(self, folder: Path) -> None:
         """Copy the workers' logs to a folder, which is made."""
@@ -180,19 +155,23 @@ def deployed(settings: TestbedSettings) -> AbstractContextManager[StackClient]:
 def begun(settings: TestbedSettings, folder: Path, stack_client: StackClient) -> Iterator[Testbed]:
     """Give a testbed whose workers start, for the length of the block; its files are in `folder`."""
     with ExitStack() as running:
-        ledger = running.enter_context(LedgerProxy(stack_client.url, settings.ledger_faults))
-        is_read = settings.table_faults or settings.simulation or settings.kept
+        table_faults, ledger_faults = settings.faults()
+        ledger = running.enter_context(LedgerProxy(stack_client.stack.endpoint_url, ledger_faults))
+        is_read = table_faults or settings.simulation or settings.kept
         simulated = Settings(
             tables=settings.tables if is_read else None,
             simulation=settings.simulation,
-            faults=settings.table_faults,
+            faults=table_faults,
             spool=folder / "spool",
             keeps_items=settings.kept,
             sequence=VERSION if settings.kept else None,
         )
-        simulator = running.enter_context(Simulator(simulated, elsewhere=ledger.elsewhere()))
+        simulator = running.enter_context(Simulator(simulated, elsewhere=ledger.answer))
         served = ObjectServer(
-            folder / "objects", upstream=stack_client.url, cut_share=settings.cut_share, seed=settings.seed
+            folder / "objects",
+            upstream=stack_client.stack.endpoint_url,
+            cut_share=settings.cut_share,
+            seed=settings.seed,
         )
         s3 = running.enter_context(served)
         endpoints = {"AWS_ENDPOINT_URL_DYNAMODB": simulator.url, "AWS_ENDPOINT_URL_S3": s3.url}

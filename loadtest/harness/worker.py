@@ -55,7 +55,9 @@ class Poller:
 
     def _answer(self, messages: list[dict[str, Any]]) -> None:
         signal.setitimer(signal.ITIMER_REAL, self._function_s)  # its signal ends the process, as Lambda does
-        threads = [self._show_soon(message["ReceiptHandle"]) for message in messages if self._is_unlucky()]
+        threads = [
+            self._show_soon(message["ReceiptHandle"]) for message in messages if random.random() < self._redeliver
+        ]
         reply = self._batch_handler.answer({"Records": [record_of(message) for message in messages]}, self._function_s)
         signal.setitimer(signal.ITIMER_REAL, 0)
         for thread in threads:
@@ -65,9 +67,6 @@ class Poller:
             if message["MessageId"] not in failed:
                 with contextlib.suppress(self._client.exceptions.ReceiptHandleIsInvalid):  # the function has deleted it
                     self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
-
-    def _is_unlucky(self) -> bool:
-        return random.random() < self._redeliver
 
     def _show_soon(self, handle: str) -> threading.Timer:
         """Make a message visible while it is worked on: another worker will have it too."""

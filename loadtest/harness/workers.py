@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,7 +33,7 @@ class Fleet:
         self._workers = [self._start(number) for number in range(len(self._environments))]
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *how: object) -> None:
         for worker in self._workers:
             worker.kill()
         for worker in self._workers:
@@ -48,11 +47,7 @@ class Fleet:
         return [worker.pid for worker in self._workers]
 
     def wait_until_ready(self, patience_s: float = READY_S) -> None:
-        """Wait until each worker that was started asks for messages.
-
-        Raises:
-            TimeoutError: one of them does not, and says in its log why.
-        """
+        """Wait until each worker that was started asks for messages, or raise TimeoutError with why one does not."""
         until_s = time.monotonic() + patience_s
         while sum(parsed.get("worker") == "ready" for parsed in self.log()) < len(self._workers):
             if time.monotonic() > until_s or any(worker.poll() is not None for worker in self._workers):

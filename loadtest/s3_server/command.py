@@ -1,13 +1,10 @@
 """`python -m loadtest s3-server FOLDER`: an S3 endpoint as a process of its own, so that its CPU is not counted."""
 
 import argparse
-import json
-import signal
 from pathlib import Path
 
 from loadtest.s3_server.server import ObjectServer
-
-_ENDS = (signal.SIGINT, signal.SIGTERM)
+from loadtest.simulator.command import serve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,13 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run an endpoint until Ctrl-C or SIGTERM: its URL at the start, its counts as JSON at the end."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    """Run an endpoint until Ctrl-C or SIGTERM; print what it counted."""
     settings = {name: getattr(arguments, name) for name in ("cut_share", "seed", "tls", "port")}
-    with ObjectServer(arguments.folder, **settings) as server:
-        print(server.url, flush=True)
-        if server.ca_file:
-            print(server.ca_file, flush=True)
-        signal.sigwait(_ENDS)
-    print(json.dumps(server.counts), flush=True)
-    return 0
+    server = ObjectServer(arguments.folder, **settings)
+    return serve(server, lambda: server.counts)

@@ -2,19 +2,84 @@
 
 import contextlib
 import random
+import re
 import socket
 import ssl
 import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
+from email.message import Message
 from email.utils import formatdate
+from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self, cast
+from urllib.parse import unquote, urlsplit
 
-from loadtest.s3_server.files import ByteRange, ReadRefused, ServedFile, check_version, extent, find
-from loadtest.s3_server.upstream import Upstream
+from urllib3 import HTTPConnectionPool, Retry, connection_from_url
+from urllib3.exceptions import HTTPError
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+UpstreamError = HTTPError  # the service behind an endpoint of ours gave no answer
+
+
+class ReadRefused(Exception):
+    """What S3 answers instead of bytes."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(code)
+        self.status, self.code = status, code
+
+
+@dataclass(frozen=True, slots=True)
+class ServedFile:
+    """One object as it is now."""
+
+    path: Path
+    size: int
+    etag: str
+    modified_s: float
+
+
+def find(folder: Path | None, target: str) -> ServedFile:
+    """Return the object that a request's target, `/bucket/key`, names; raises ReadRefused: there is none."""
+    path = folder and (folder / unquote(urlsplit(target).path).lstrip("/")).resolve()
+    if not (folder and path and path.is_file() and path.is_relative_to(folder.resolve())):
+        raise ReadRefused(404, "NoSuchKey")
+    about = path.stat()
+    version = f"{path}\n{about.st_size}\n{about.st_mtime_ns}\n{about.st_ino}"
+    etag = f'"{md5(version.encode(), usedforsecurity=False).hexdigest()}"'
+    return ServedFile(path, about.st_size, etag, about.st_mtime)
+
+
+def asked_bytes(found: ServedFile, headers: Message) -> range | None:
+    """Return the bytes that a request asks for; None if all, as for a Range header that is none.
+
+    Raises ReadRefused: there are no such bytes, or the object is another than the one the client means.
+    """
+    if headers.get("If-Match", "*").strip('"') not in {"*", found.etag.strip('"')}:
+        raise ReadRefused(412, "PreconditionFailed")
+    match = _RANGE.fullmatch(headers.get("Range", ""))
+    if not match or match[1] == match[2] == "":
+        return None
+    first = int(match[1] or max(0, found.size - int(match[2])))
+    asked = range(first, min(int(match[2]) + 1, found.size) if match[1] and match[2] else found.size)
+    if not asked:
+        raise ReadRefused(416, "InvalidRange")
+    return asked
+
+
+def upstream_pool(url: str) -> HTTPConnectionPool:
+    """Return kept connections to the service behind an endpoint of ours, for any thread."""
+    # Once more if a kept connection was closed meanwhile; an answer that is an error is handed on as it is.
+    once_more = Retry(1, allowed_methods=None, redirect=0, status=0, respect_retry_after_header=False)
+    pool: HTTPConnectionPool = connection_from_url(url, maxsize=64, timeout=60.0, retries=once_more)
+    return pool
+
 
 _ERROR = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{0}</Code><Message>{0}</Message></Error>'
 _OF_A_CONNECTION = {"connection", "transfer-encoding", "content-length", "expect", "keep-alive", "date", "server"}
@@ -48,7 +113,7 @@ class ObjectServer(ThreadingHTTPServer):
         """
         if not 0 <= cut_share <= 1:
             raise ValueError("a share is from 0 to 1")
-        self.folder, self.upstream = folder, Upstream(upstream) if upstream else None
+        self.folder, self.upstream = folder, upstream_pool(upstream) if upstream else None
         self.counts = Counter(dict.fromkeys(("requests", "bytes", "cut", "writes"), 0))
         self.ca_file: Path | None = None
         self._tls: ssl.SSLContext | None = None
@@ -124,16 +189,12 @@ class Handler(BaseHTTPRequestHandler):
         try:
             found = find(self._endpoint.folder, self.path)
         except ReadRefused as refused:
-            self._relay(refused)
-            return
+            return self._relay(refused)
         self._endpoint.count("requests")
         try:
-            check_version(found, self.headers.get("If-Match"))
-            asked = extent(found, self.headers.get("Range"))
+            return self._send(found, asked_bytes(found, self.headers))
         except ReadRefused as refused:
-            self._refuse(refused)
-            return
-        self._send(found, asked)
+            return self._refuse(refused)
 
     do_HEAD = do_GET
 
@@ -151,27 +212,29 @@ class Handler(BaseHTTPRequestHandler):
     def _endpoint(self) -> ObjectServer:
         return cast(ObjectServer, self.server)
 
-    def _send(self, found: ServedFile, asked: ByteRange | None) -> None:
-        first, end = asked or ByteRange(0, found.size)
-        headers = {"Content-Range": f"bytes {first}-{end - 1}/{found.size}"} if asked else {}
-        headers |= {"Content-Length": str(end - first), "Content-Type": "binary/octet-stream", "ETag": found.etag}
+    def _send(self, found: ServedFile, asked: range | None) -> None:
+        sent = range(found.size) if asked is None else asked
+        headers = {"Content-Range": f"bytes {sent.start}-{sent.stop - 1}/{found.size}"} if asked else {}
+        headers |= {"Content-Length": str(len(sent)), "Content-Type": "binary/octet-stream", "ETag": found.etag}
         headers |= {"Last-Modified": formatdate(found.modified_s, usegmt=True), "Accept-Ranges": "bytes"}
         self._begin(206 if asked else 200, headers)
-        count = self._count_to_send(end - first)
-        if count:  # to sendfile, 0 means all
+        if count := self._count_to_send(len(sent)):  # to sendfile, 0 means all
             with found.path.open("rb") as file:
-                self._endpoint.count("bytes", self.connection.sendfile(file, first, count))
+                self._endpoint.count("bytes", self.connection.sendfile(file, sent.start, count))
 
     def _relay(self, refused: ReadRefused) -> None:
         """Answer as the S3 behind this one does; without one, refuse."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self._endpoint.upstream is None:
-            self._refuse(refused)
-            return
-        answer = self._endpoint.upstream.ask(self.command, self.path, body, _passed_on(self.headers.items()))
+            return self._refuse(refused)
+        headers = _passed_on(self.headers.items())
+        answer = self._endpoint.upstream.urlopen(
+            self.command, self.path, body, headers, redirect=False, decode_content=False
+        )
         length = answer.headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(answer.data))
         self._begin(answer.status, {**_passed_on(answer.headers.items()), "Content-Length": length})
         self.wfile.write(answer.data[: self._count_to_send(len(answer.data))])
+        return None
 
     def _count_to_send(self, size: int) -> int:
         """Return how many bytes of a body are sent; where an answer to GET is to be cut, half, and no more follows."""

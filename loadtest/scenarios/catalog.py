@@ -11,7 +11,7 @@ import msgspec
 
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
-from loadtest.bench.goals import Goal, figure
+from loadtest.bench.measuring import Goal, figure
 from loadtest.simulator.capacity import Simulation
 from loadtest.simulator.settings import Key, Table
 from loadtest.workload.changes import ChangesFile

@@ -19,7 +19,7 @@ from loadtest.scenarios.drive import perform, progress_bar
 from loadtest.scenarios.report.runs import ReportedRun
 from loadtest.scenarios.sim import sim_target
 from loadtest.scenarios.target import Target
-from loadtest.workload.faults import BadRecipe
+from loadtest.workload.schema import BadRecipe
 
 RUNS = RESULTS / "runs"
 REFUSED, SERVICE_FAILED, INTERRUPTED = 2, 4, 130

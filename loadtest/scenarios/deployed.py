@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, cast
-
-from boto3.dynamodb.types import TypeDeserializer
+from typing import Any, ClassVar
 
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Metric, Output, table_output
@@ -17,13 +15,12 @@ from ingest.estimate.cost import LEDGER_UNITS_PER_FILE, LEDGER_UNITS_PER_SEGMENT
 from loadtest.checker.found import Expected, Found
 from loadtest.harness.process import Usage, members
 from loadtest.harness.queue import depths, s3_notification, send_all, taken
-from loadtest.harness.read_back import entries_of, pages, read_rejects, read_table, rejects_of
+from loadtest.harness.read_back import entries_of, read_items, read_rejects, read_table, rejects_of
 from loadtest.harness.targets import Uploads
 from loadtest.scenarios.catalog import FEEDS, Scenario, tables
 from loadtest.scenarios.estimate import usd_of
 from loadtest.scenarios.log import FunctionLog, LogReader
-from loadtest.scenarios.measure import Observation
-from loadtest.scenarios.target import Results
+from loadtest.scenarios.target import Observation, Results
 from loadtest.workload.changes import NOT_SUMMED
 
 LEDGER_EVERY_S, LEDGER_SHARE, LOG_EVERY_S = 1.0, 0.1, 5.0
@@ -140,9 +137,7 @@ class StackDeployment:
         (folder / "function.log").write_text("\n".join([*map(json.dumps, self.log.entries), *self.log.crashes]))
 
     def _entries(self) -> list[Entry]:
-        read, ledger = cast(Callable[[Any], Any], TypeDeserializer().deserialize), self._outputs[Output.LEDGER_TABLE]
-        items = (item for page in pages(self._dynamodb, ledger) for item in page)
-        return [{name: read(value) for name, value in item.items()} for item in items]
+        return read_items(self._dynamodb, self._outputs[Output.LEDGER_TABLE])
 
     def _notify_again(self, entries: Sequence[Entry]) -> None:
         """Send the notifications of objects again, as S3 may: with its sequencer, which the ledger has in the head."""

@@ -20,8 +20,7 @@ from ingest.contract import Metric
 from loadtest.checker.found import Expected
 from loadtest.checker.judge import CheckResult, judge
 from loadtest.scenarios.catalog import Scenario, feed
-from loadtest.scenarios.measure import MB, Samples, distribution
-from loadtest.scenarios.target import Deployment, Results, Target
+from loadtest.scenarios.target import MB, Deployment, Results, Samples, Target, distribution
 
 TICK_S = 0.05
 SAMPLE_EVERY_S = 1.0

@@ -16,11 +16,10 @@ from loadtest.harness import testbed
 from loadtest.harness.process import Usage
 from loadtest.harness.stack_client import StackClient
 from loadtest.harness.testbed import Testbed, TestbedSettings
-from loadtest.s3_server.files import find
+from loadtest.s3_server.server import find
 from loadtest.scenarios.catalog import FEEDS, Scenario, tables
 from loadtest.scenarios.log import FunctionLog
-from loadtest.scenarios.measure import Observation, usd
-from loadtest.scenarios.target import Results
+from loadtest.scenarios.target import Observation, Results, usd
 from loadtest.workload.changes import NOT_SUMMED
 
 FUNCTION_S = 900.0

@@ -10,8 +10,6 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Literal
 
-READS_A_WRITE = 3  # of a partition: 3,000 read units and 1,000 write units
-
 
 class TokenBucket:
     """Tokens that come at a rate and are kept up to a size.
@@ -25,17 +23,13 @@ class TokenBucket:
 
     def has(self, units: float, now: float) -> bool:
         """Return whether a number of tokens can be taken."""
-        self._refill(now)
+        if now > self._at:
+            self._level, self._at = min(self._size, self._level + (now - self._at) * self._per_s), now
         return self._level >= min(units, self._size)
 
     def take(self, units: float) -> None:
         """Take tokens that are there."""
         self._level -= units
-
-    def _refill(self, now: float) -> None:
-        if now > self._at:
-            self._level = min(self._size, self._level + (now - self._at) * self._per_s)
-            self._at = now
 
 
 class Reason(StrEnum):
@@ -45,7 +39,6 @@ class Reason(StrEnum):
     MAX_ON_DEMAND = "TableWriteMaxOnDemandThroughputExceeded"
     ACCOUNT = "TableWriteAccountLimitExceeded"
     KEY_RANGE = "TableWriteKeyRangeThroughputExceeded"
-    READ = "TableReadProvisionedThroughputExceeded"
     READ_KEY_RANGE = "TableReadKeyRangeThroughputExceeded"
 
 
@@ -61,12 +54,11 @@ class Simulation:
     account_units_per_s: float = 40_000  # the quota of a table, unless raised
     partition_units_per_s: float = 1000
     partitions: int | None = None  # None: as many as the capacity needs
-    read_units_per_s: float | None = None  # None: anything
 
     def __post_init__(self) -> None:
         rates = (self.provisioned_units_per_s, self.warm_units_per_s, self.account_units_per_s)
         others = (self.burst_s, self.partition_units_per_s, self.partitions or 1)
-        if min(*rates, *others, self.max_on_demand_units_per_s or 1, self.read_units_per_s or 1) <= 0:
+        if min(*rates, *others, self.max_on_demand_units_per_s or 1) <= 0:
             raise ValueError("rates, seconds and partitions must be more than 0")
 
 
@@ -83,29 +75,27 @@ def read_units(item_bytes: int, *, is_consistent: bool) -> float:
     """Return the read units an item of that size costs; 0 bytes: one that is not there.
 
     >>> read_units(0, is_consistent=True), read_units(4097, is_consistent=True), read_units(4096, is_consistent=False)
-    (1, 2, 0.5)
+    (1.0, 2.0, 0.5)
     """
     return max(1, math.ceil(item_bytes / 4096)) / (1 if is_consistent else 2)
 
 
 class Capacity:
-    """Decides write by write, or read by read, whether a table takes it."""
+    """Decides write by write whether a table takes it."""
 
-    def __init__(self, simulation: Simulation, now: float, *, reads: bool = False) -> None:
-        limits = [(Reason.READ, simulation.read_units_per_s or math.inf)] if reads else _limits(simulation)
-        each, sustained = simulation.partition_units_per_s * (READS_A_WRITE if reads else 1), limits[0][1]
+    def __init__(self, simulation: Simulation, now: float) -> None:
+        limits, each = _limits(simulation), simulation.partition_units_per_s
 
         def bucket(per_s: float) -> TokenBucket:
             return TokenBucket(per_s=per_s, size=per_s * simulation.burst_s, now=now)
 
         self._limits = [(reason, bucket(per_s)) for reason, per_s in limits]
-        self._partitions = [bucket(each) for _ in range(simulation.partitions or math.ceil(sustained / each))]
-        self._of_partition = Reason.READ_KEY_RANGE if reads else Reason.KEY_RANGE
+        self._partitions = [bucket(each) for _ in range(simulation.partitions or math.ceil(limits[0][1] / each))]
 
     def take(self, partition_key: bytes, units: float, now: float) -> Reason | None:
         """Take the units if all limits allow it, else return the first that does not."""
         partition = self._partitions[partition_of(partition_key, len(self._partitions))]
-        limits = [*self._limits, (self._of_partition, partition)]
+        limits = [*self._limits, (Reason.KEY_RANGE, partition)]
         refused = next((reason for reason, bucket in limits if not bucket.has(units, now)), None)
         if refused is None:
             for _, bucket in limits:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -26,17 +27,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run a simulator until Ctrl-C or SIGTERM: its URL at the start, its statistics as JSON at the end.
+    """Run a simulator until Ctrl-C or SIGTERM; print its statistics."""
+    simulator = Simulator(arguments.settings)
+    return serve(simulator, lambda: _reported(simulator))
+
+
+def serve(endpoint: Any, counts: Callable[[], Any]) -> int:
+    """Run an endpoint until Ctrl-C or SIGTERM: its URL at the start, what it counted as JSON at the end.
 
     With TLS, the second line printed is the file that clients are to trust.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    with Simulator(arguments.settings) as simulator:
-        print(simulator.url, flush=True)
-        if simulator.settings.tls:
-            print(simulator.ca_file, flush=True)
+    with endpoint:
+        print(endpoint.url, flush=True)
+        if endpoint.ca_file:
+            print(endpoint.ca_file, flush=True)
         signal.sigwait(_ENDS)
-    print(json.dumps(_reported(simulator)), flush=True)
+    print(json.dumps(counts()), flush=True)
     return 0
 
 

@@ -1,13 +1,8 @@
-"""What tables hold after all writes of a spool: each request is read as DynamoDB reads it, after the run."""
+"""What tables hold after all writes of a spool, a request a line: each is read as DynamoDB reads it, after the run."""
 
-import os
-import signal
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +13,10 @@ from loadtest.simulator import requests
 from loadtest.simulator.capacity import write_units
 from loadtest.simulator.errors import RequestRefused
 from loadtest.simulator.settings import Table
-from loadtest.simulator.spool import bodies
 from loadtest.workload.checksum import Item, item_hashes
 from loadtest.workload.expected import MODULUS
 from loadtest.workload.hashing import U64
 
-LARGE_BYTES = 64_000_000  # what a process reads in a second or two
 DELETED = np.uint64(0)
 _AT_ONCE = 4096  # items are hashed together: that costs a tenth of hashing each
 
@@ -56,14 +49,25 @@ class Puts:
         self.items.append(np.where([is_put for _, is_put in self.waiting], hashes, DELETED))
         self.waiting = []
 
-
-@dataclass(slots=True)
-class Part:
-    """What a part of a spool holds."""
-
-    puts: dict[str, Puts]
-    requests: int = 0
-    write_units: int = 0
+    def found(self) -> TableFound:
+        """Return what the table holds after them."""
+        self.hash()
+        keys, items = np.concatenate(self.keys), np.concatenate(self.items)
+        order = np.argsort(keys, kind="stable")
+        keys, items = keys[order], items[order]
+        is_again = keys[1:] == keys[:-1]
+        is_last = np.ones(len(keys), np.bool_)
+        is_last[:-1] = ~is_again
+        held = items[is_last & (items != DELETED)]
+        is_again &= (items[1:] != DELETED) & (items[:-1] != DELETED)
+        refused = (f"DynamoDB would have refused {count:,} requests: {why}" for why, count in self.refused.items())
+        return TableFound(
+            items=len(held),
+            checksum=int(held.sum(dtype=np.uint64)) % MODULUS,
+            hashes=held,
+            overwritten=int((is_again & (items[1:] != items[:-1])).sum()),
+            refused=tuple(refused),
+        )
 
 
 @dataclass(slots=True)
@@ -71,71 +75,25 @@ class Replayed:
     """What came of the writes."""
 
     tables: dict[str, TableFound]
-    requests: int
-    write_units: int
+    requests: int = 0
+    write_units: int = 0
 
 
-def replay(
-    spool: Path,
-    tables: Mapping[str, Table],
-    *,
-    large_bytes: int = LARGE_BYTES,
-    not_summed: frozenset[str] = frozenset(),
-) -> Replayed:
-    """Return what the tables hold after the writes of a spool, in their order. A large one is read by all cores.
-
-    `not_summed`: attributes that are in no hash.
-    """
-    count = (os.cpu_count() or 1) if spool.stat().st_size > large_bytes else 1
-    # Not forked: the threads of the run that has just ended may hold locks. Ctrl-C reaches us too, and we end the pool.
-    context, leave_it = get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
-    with context.Pool(count, signal.signal, leave_it) if count > 1 else nullcontext() as pool:
-        parts = list((pool.imap if pool else map)(partial(read, spool, tables, not_summed, count), range(count)))
-    return Replayed(
-        {name: found([part.puts[name] for part in parts]) for name in tables},
-        sum(part.requests for part in parts),
-        sum(part.write_units for part in parts),
-    )
-
-
-def read(spool: Path, tables: Mapping[str, Table], not_summed: frozenset[str], parts: int, number: int) -> Part:
-    """Return what one of some parts of a spool holds."""
-    part = Part({name: Puts(tuple(key.name for key in table.keys), not_summed) for name, table in tables.items()})
-    for body in bodies(spool, number, parts):
-        part.requests += 1
-        try:
-            writes = requests.batch(body, tables)
-        except RequestRefused as refused:
-            _named(body, part.puts).refused[str(refused)] += 1
-            continue
-        for write in writes:
-            part.puts[write.table].take(write.request)
-            part.write_units += write_units(write.bytes)
-    for puts in part.puts.values():
-        puts.hash()
-    return part
-
-
-def found(parts: Sequence[Puts]) -> TableFound:
-    """Return what a table holds after the puts of all parts, one part after the other."""
-    keys, items = (np.concatenate([of for part in parts for of in getattr(part, name)]) for name in ("keys", "items"))
-    order = np.argsort(keys, kind="stable")
-    keys, items = keys[order], items[order]
-    is_again = keys[1:] == keys[:-1]
-    is_last = np.ones(len(keys), np.bool_)
-    is_last[:-1] = ~is_again
-    held = items[is_last & (items != DELETED)]
-    is_again &= (items[1:] != DELETED) & (items[:-1] != DELETED)
-    refused: Counter[str] = sum((part.refused for part in parts), Counter())
-    return TableFound(
-        items=len(held),
-        checksum=int(held.sum(dtype=np.uint64)) % MODULUS,
-        hashes=held,
-        overwritten=int((is_again & (items[1:] != items[:-1])).sum()),
-        refused=tuple(f"DynamoDB would have refused {count:,} requests: {why}" for why, count in refused.items()),
-    )
-
-
-def _named(body: bytes, puts: Mapping[str, Puts]) -> Puts:
-    """Return the table that a refused request names, as far as that can be seen."""
-    return next((table for name, table in puts.items() if f'"{name}"'.encode() in body), next(iter(puts.values())))
+def replay(spool: Path, tables: Mapping[str, Table], *, not_summed: frozenset[str] = frozenset()) -> Replayed:
+    """Return what the tables hold after the writes of a spool, in their order; no hash has what is `not_summed`."""
+    puts = {name: Puts(tuple(key.name for key in table.keys), not_summed) for name, table in tables.items()}
+    replayed = Replayed({})
+    with spool.open("rb") as bodies:
+        for body in bodies:
+            replayed.requests += 1
+            try:
+                writes = requests.batch(body, tables)
+            except RequestRefused as refused:
+                named = (one for name, one in puts.items() if f'"{name}"'.encode() in body)
+                next(named, next(iter(puts.values()))).refused[str(refused)] += 1
+                continue
+            for write in writes:
+                puts[write.table].take(write.request)
+                replayed.write_units += write_units(write.bytes)
+    replayed.tables = {name: one.found() for name, one in puts.items()}
+    return replayed

@@ -33,20 +33,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Write(Asked):
-    """One item to put, to change or to delete.
+    """One item to put, to change or to delete."""
 
-    Attributes:
-        item: what is put, or, with a `change`, its key; None: deleted.
-        bytes: of what the request says of it.
-        condition: what the item must be before; None: anything.
-        returns_old: whether it is asked for where it is otherwise.
-    """
-
-    item: Item | None
-    bytes: int
+    item: Item | None  # what is put, or, with a `change`, its key; None: deleted
+    bytes: int  # of what the request says of it
     change: Change | None = None
-    condition: Condition | None = None
-    returns_old: bool = False
+    condition: Condition | None = None  # what the item must be before; None: anything
+    returns_old: bool = False  # whether it is asked for where it is otherwise
 
     def after(self, before: Item | None) -> Item | None:
         """Return the item that is there afterwards, given the one before."""
@@ -57,45 +50,42 @@ class Write(Asked):
 
 def batch(body: bytes, tables: Tables) -> list[Write]:
     """Return the puts and deletes of a BatchWriteItem."""
-    requests = _document(body).get("RequestItems")
-    if not requests:
+    requests = _document(body).get("RequestItems") or {}
+    with _shape():
+        counts = [len(asked) for asked in requests.values()]
+    if not counts or min(counts) < 1 or max(counts) > MAX_REQUESTS:
         raise invalid(
-            "1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: "
-            "Member must have length greater than or equal to 1"
+            "1 validation error detected: Value at 'requestItems' failed to satisfy constraint: "
+            "[Member must have length less than or equal to 25, Member must have length greater than or equal to 1]"
         )
-    _check_counts(requests)
+    if sum(counts) > MAX_REQUESTS:
+        raise invalid("Too many items requested for the BatchWriteItem call")
     with _shape():
         writes = [_write(named, request, tables) for named, asked in requests.items() for request in asked]
     _check_distinct(writes)
     return writes
 
 
-_HOLDS = {
-    "putitem": ("Item", "Item to put in PutItem cannot be null"),
-    "updateitem": ("Key", "Cannot have null key for GetItem, DeleteItem, or UpdateItem"),
-    "deleteitem": ("Key", "Cannot have null key for GetItem, DeleteItem, or UpdateItem"),
-}
 _MEMBERS = {"TableName", "ConditionExpression", "ReturnValuesOnConditionCheckFailure"}
 _MEMBERS |= {"ExpressionAttributeNames", "ExpressionAttributeValues"}
 
 
 def single(operation: str, body: bytes, tables: Tables) -> Write:
     """Return the write of a PutItem, UpdateItem or DeleteItem; the name of the operation is in lower case."""
-    document, (holds, if_none) = _document(body), _HOLDS[operation]
-    _check_members(document, {*_MEMBERS, holds, *(["UpdateExpression"] if operation == "updateitem" else ())})
+    document, holds = _document(body), "Item" if operation == "putitem" else "Key"
+    _check_members(document, _MEMBERS | {holds, *(["UpdateExpression"] if operation == "updateitem" else ())})
     if not document.get(holds):
-        raise invalid(if_none)
+        raise invalid(f"{holds} cannot be null")
     with _shape():
         named, attributes = str(document["TableName"]), document[holds]
-        table = _table(named, tables)
-        _check_keys_of_put(attributes, table) if holds == "Item" else _check_key_alone(attributes, table)
-        kind = "PutRequest" if operation == "putitem" else "DeleteRequest"
+        if table := _table(named, tables):
+            _check_keys_of_put(attributes, table) if holds == "Item" else _check_key_alone(attributes, table)
+        kind = "PutRequest" if holds == "Item" else "DeleteRequest"
         write = _write(named, {kind: {holds: attributes}}, tables)
-        expressions = _expressions(document, {key.name for key in table.keys} if table else set())
-        returns_old = document.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+        more = _expressions(document, {key.name for key in table.keys} if table else set())
     if operation == "updateitem":
-        expressions = {"item": attributes, "change": NO_CHANGE, **expressions}
-    return replace(write, returns_old=returns_old, **expressions)
+        more = {"item": attributes, "change": NO_CHANGE, **more}
+    return replace(write, returns_old=document.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD", **more)
 
 
 def _expressions(document: Mapping[str, Any], keys: set[str]) -> dict[str, Any]:
@@ -135,7 +125,7 @@ def projected(request: Mapping[str, Any], item: Item) -> Item:
     if (text := request.get("ProjectionExpression")) is None:
         return item
     placeholders = Placeholders(request)
-    names = {placeholders.name("ProjectionExpression", part.strip()) for part in text.split(",")}
+    names = {placeholders[part.strip()] for part in text.split(",")}
     placeholders.check_used()
     return {name: value for name, value in item.items() if name in names}
 
@@ -157,9 +147,9 @@ def _check_key_alone(key: Item, table: Table | None) -> None:
         raise invalid("The provided key element does not match the schema")
 
 
-def _check_keys_of_put(item: Item, table: Table | None) -> None:
+def _check_keys_of_put(item: Item, table: Table) -> None:
     """Check what PutItem says in more words than BatchWriteItem."""
-    for key in table.keys if table else ():
+    for key in table.keys:
         if key.name not in item:
             raise invalid(f"{WRONG_VALUES}Missing the key {key.name} in the item")
         if key.type not in item[key.name]:
@@ -198,20 +188,6 @@ def _document(body: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise not_json()
     return document
-
-
-def _check_counts(requests: Mapping[str, list[object]]) -> None:
-    with _shape():
-        counts = [len(asked) for asked in requests.values()]
-    if min(counts) < 1 or max(counts) > MAX_REQUESTS:
-        shown = ", ".join(f"{table}=[...]" for table in requests)
-        raise invalid(
-            f"1 validation error detected: Value '{{{shown}}}' at 'requestItems' failed to satisfy constraint: "
-            "Map value must satisfy constraint: "
-            "[Member must have length less than or equal to 25, Member must have length greater than or equal to 1]"
-        )
-    if sum(counts) > MAX_REQUESTS:
-        raise invalid("Too many items requested for the BatchWriteItem call")
 
 
 def _table(named: str, tables: Tables) -> Table | None:

@@ -9,15 +9,12 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, cast
 
 from loadtest.simulator.service import TOOK_ALL, Answer, Ending, Service
 from loadtest.simulator.settings import Settings
-from loadtest.simulator.written_items import Statistics, WrittenItems
 
 _BACKLOG = 1024
 _PHRASES = {200: b"200 OK", 400: b"400 Bad Request", 500: b"500 Internal Server Error"}
@@ -29,12 +26,8 @@ _HEAD = (
 _NO_LINGER = struct.pack("ii", 1, 0)  # makes closing a socket a reset
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """Who answers what is not about rows: `answer(target, body)`, called in a thread of `threads`."""
-
-    answer: Callable[[str, bytes], Answer]
-    threads: Executor
+Elsewhere = Callable[[str, bytes], Answer]  # answers a target and body that are not about rows, in some thread
+_THREADS = 64  # for it, at most
 
 
 class Connection(asyncio.Protocol):
@@ -95,7 +88,7 @@ class Connection(asyncio.Protocol):
                 self._answer(self._service.answer(operation, body))
 
     def _forward(self, elsewhere: Elsewhere, target: str, body: bytes) -> None:
-        asked = asyncio.get_running_loop().run_in_executor(elsewhere.threads, elsewhere.answer, target, body)
+        asked = asyncio.get_running_loop().run_in_executor(None, elsewhere, target, body)
         self._delayed = asked
         asked.add_done_callback(lambda asked: None if asked.cancelled() else self._send_delayed(asked.result()))
 
@@ -157,13 +150,15 @@ class Simulator:
         """`service` answers in place of the simulator's own, `elsewhere` what is not about rows."""
         self.settings = settings or Settings()
         self._service = service or Service(self.settings, clock)
+        self.statistics, self.written_items = self._service.statistics, self._service.written_items
         self._elsewhere = elsewhere
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(_THREADS))
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._connections: set[Connection] = set()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._server: asyncio.Server | None = None
-        self._ca_file: Path | None = None
+        self.ca_file: Path | None = None  # what clients of a TLS endpoint are to trust, by AWS_CA_BUNDLE or the like
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -174,7 +169,7 @@ class Simulator:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *how: object) -> None:
         self._in_loop(self._close())
         self._stop()
         self._service.close()
@@ -185,22 +180,6 @@ class Simulator:
         assert self._server is not None
         scheme = "https" if self.settings.tls else "http"
         return f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    @property
-    def ca_file(self) -> Path:
-        """The file that clients of a TLS endpoint are to trust, by AWS_CA_BUNDLE or the like."""
-        assert self._ca_file is not None, "only with tls=True"
-        return self._ca_file
-
-    @property
-    def statistics(self) -> Statistics:
-        """What was counted so far."""
-        return self._service.statistics
-
-    @property
-    def written_items(self) -> WrittenItems:
-        """What the tables hold, if `Settings.keeps_items`."""
-        return self._service.written_items
 
     @property
     def requests(self) -> int:
@@ -216,7 +195,7 @@ class Simulator:
         from loadtest.simulator import certificate  # cryptography is for those who want TLS
 
         self._folder = tempfile.TemporaryDirectory()
-        context, self._ca_file = certificate.make(Path(self._folder.name))
+        context, self.ca_file = certificate.make(Path(self._folder.name))
         return context
 
     async def _listen(self, context: ssl.SSLContext | None) -> asyncio.Server:
@@ -238,6 +217,7 @@ class Simulator:
     def _stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
         if self._folder:
             self._folder.cleanup()

@@ -14,7 +14,6 @@ from loadtest.simulator.capacity import Capacity, Reason, read_units, write_unit
 from loadtest.simulator.errors import RequestRefused
 from loadtest.simulator.requests import Asked, Write
 from loadtest.simulator.settings import Fault, Schedule, Settings
-from loadtest.simulator.spool import Spool
 from loadtest.simulator.values import Item, item_bytes
 from loadtest.simulator.written_items import Statistics, WrittenItems
 
@@ -69,10 +68,10 @@ class Service:
         self.statistics = Statistics(clock)
         self.written_items = WrittenItems(settings.sequence)
         self._settings, self._clock = settings, clock
-        self._spool = Spool(settings.spool) if settings.spool else None
+        self._spool = settings.spool.open("wb", buffering=1 << 20) if settings.spool else None
         self._schedule = Schedule(settings.faults) if settings.faults else None
         self._chance = random.Random(settings.latency.seed)
-        self._capacities: dict[tuple[str, bool], Capacity] = {}
+        self._capacities: dict[str, Capacity] = {}
         throttles = settings.faults is not None and settings.faults.throttled_items > 0
         self._counts_only = settings.counts_only and not throttles
         latency = settings.latency.fixed_s or settings.latency.jitter_s
@@ -101,6 +100,11 @@ class Service:
         """End the spool, if there is one: it can be read then."""
         if self._spool:
             self._spool.close()
+
+    def _keep(self, body: bytes) -> None:
+        """Keep what was taken for `replay`, a request a line: in JSON, line ends are between values only."""
+        if self._spool:
+            self._spool.write(body.replace(b"\n", b" ") + b"\n")
 
     def _answered(self, operation: bytes, body: bytes, fault: Fault | None) -> tuple[int, bytes]:
         try:
@@ -131,8 +135,7 @@ class Service:
 
     def _count(self, body: bytes) -> bytes:
         self.statistics.took(body.count(_PUT) + body.count(_DELETE))
-        if self._spool:
-            self._spool.took(body)
+        self._keep(body)
         return TOOK_ALL
 
     def _batch(self, body: bytes) -> bytes:
@@ -159,7 +162,7 @@ class Service:
             item = self.written_items.item(one)
             size = item_bytes(item) if item else 0
             is_consistent = bool(parts[one.named].get("ConsistentRead"))
-            reason = self._reason(one, read_units(size, is_consistent=is_consistent), reads=True)
+            reason = Reason.READ_KEY_RANGE if self._throttles_item() else None
             if reason or size > room:
                 left.append((one, reason))
                 continue
@@ -181,7 +184,7 @@ class Service:
         self._note(refused, of=len(writes))
         done = [self._applied(write) for write in taken]
         if self._spool:
-            self._spool.took(_json({"RequestItems": requests.request_items(done)}))
+            self._keep(_json({"RequestItems": requests.request_items(done)}))
         self.statistics.took(len(taken))
         return [write for write, _ in refused]
 
@@ -219,16 +222,19 @@ class Service:
         after = write.after(before) if write.change else None
         return write_units(max(item_bytes(before), item_bytes(after) if after else write.bytes))
 
-    def _reason(self, asked: Asked, units: float, *, reads: bool = False) -> Reason | None:
-        if self._schedule and self._schedule.throttles_next_item():
-            return Reason.READ_KEY_RANGE if reads else Reason.KEY_RANGE
-        simulation = self._settings.simulation
-        if simulation is None or (reads and simulation.read_units_per_s is None):
+    def _throttles_item(self) -> bool:
+        return self._schedule is not None and self._schedule.throttles_next_item()
+
+    def _reason(self, write: Write, units: float) -> Reason | None:
+        """Return why a write finds no capacity; None: it does."""
+        if self._throttles_item():
+            return Reason.KEY_RANGE
+        if (simulation := self._settings.simulation) is None:
             return None
-        now, known = self._clock(), (asked.table, reads)
-        if known not in self._capacities:
-            self._capacities[known] = Capacity(simulation, now, reads=reads)
-        return self._capacities[known].take(asked.key[0].encode(), units, now)
+        now = self._clock()
+        if write.table not in self._capacities:
+            self._capacities[write.table] = Capacity(simulation, now)
+        return self._capacities[write.table].take(write.key[0].encode(), units, now)
 
     def _describe(self, name: str) -> bytes:
         table = (self._settings.tables or {}).get(name)

@@ -35,8 +35,7 @@ def check_values(item: Item) -> None:
             fault = "has more than one datatypes set" if value else "is empty"
             raise invalid(f"Supplied AttributeValue {fault}, must contain exactly one of the supported datatypes")
         for kind, content in value.items():
-            if kind != "S":
-                _check(kind, content)
+            _check(kind, content)
 
 
 def _value_bytes(value: Mapping[str, Any]) -> int:
@@ -88,16 +87,10 @@ def _check(kind: str, content: Any) -> None:
             for element in content:
                 check_values({"": element})
         case "SS" | "NS" | "BS":
-            _check_set(kind, content)
-
-
-def _check_set(kind: str, content: list[str]) -> None:
-    if not content:
-        which = {"SS": "string", "NS": "number", "BS": "binary"}[kind]
-        raise invalid(f"{WRONG_VALUES}An {which} set  may not be empty")
-    if kind == "NS":
-        for number in content:
-            _check_number(number)
+            if not content:
+                raise invalid(f"{WRONG_VALUES}A set may not be empty")
+            for member in content:
+                _check(kind[0], member)
 
 
 def _check_number(text: str) -> None:
@@ -133,8 +126,8 @@ def _check_key(key: Key, value: str, *, is_partition: bool) -> None:
             "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
             f"empty {kind} value. Key: {key.name}"
         )
-    size = scalar_bytes(key.type, value)
-    if is_partition and size > MAX_PARTITION_KEY_BYTES:
-        raise invalid(f"{WRONG_VALUES}Size of hashkey has exceeded the maximum size limit of2048 bytes")
-    if not is_partition and size > MAX_SORT_KEY_BYTES:
-        raise invalid(f"{WRONG_VALUES}Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
+    size, words = scalar_bytes(key.type, value), f"{WRONG_VALUES}Size of hashkey has exceeded the maximum size limit of"
+    if not is_partition:
+        words = f"{WRONG_VALUES}Aggregated size of all range keys has exceeded the size limit of "
+    if size > (most := MAX_PARTITION_KEY_BYTES if is_partition else MAX_SORT_KEY_BYTES):
+        raise invalid(f"{words}{most} bytes")

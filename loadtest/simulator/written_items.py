@@ -11,32 +11,23 @@ from loadtest.workload.checksum import Checksum
 
 
 class Statistics:
-    """Counts. Read them from any thread; only the simulator's own writes them.
-
-    Attributes:
-        items: writes that were made; `read`: keys that were looked at; `unmet`: conditions that were not met.
-        read_units, write_units: what these take, without indexes; not where writes are only counted.
-        unprocessed: what found no capacity, in requests that were refused whole too; `throttles`: by reason.
-        errors: error answers by name; throttling is among them, and `throttled_requests` counts that alone.
-        per_second: items taken in each second since the first request.
-        asked_per_second, limited_per_second: of requests that are read in full, how many came in each second, and how
-            many of those found no capacity for something or all that they asked.
-    """
+    """Counts. Read them from any thread; only the simulator's own writes them."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._begun: float | None = None
-        self.requests = self.items = self.unprocessed = self.throttled_requests = self.bytes = 0
-        self.read = self.unmet = self.write_units = 0
-        self.read_units = 0.0
-        self.throttles: Counter[str] = Counter()
-        self.errors: Counter[str] = Counter()
+        self.requests = self.bytes = self.items = 0  # items: writes that were made
+        self.read = self.unmet = 0  # keys that were looked at, and conditions that were not met
+        self.write_units, self.read_units = 0, 0.0  # without indexes; not where writes are only counted
+        self.unprocessed = self.throttled_requests = 0  # what found no capacity; requests that were refused whole
+        self.throttles: Counter[str] = Counter()  # what found no capacity, by reason
+        self.errors: Counter[str] = Counter()  # answers by name; throttling is among them
         self.faults: Counter[str] = Counter()
         self.connections = self.open_connections = self.max_connections = 0
         self.in_flight = self.max_in_flight = 0
-        self.per_second: list[int] = []
-        self.asked_per_second: list[int] = []
-        self.limited_per_second: list[int] = []
+        self.per_second: list[int] = []  # items taken in each second since the first request
+        self.asked_per_second: list[int] = []  # requests that are read in full
+        self.limited_per_second: list[int] = []  # those that found no capacity for something or all they asked
 
     def opened(self) -> None:
         """Count a connection."""
@@ -76,18 +67,13 @@ class Statistics:
 
 
 class WrittenItems:
-    """Takes writes in the order they are made, and knows what came out.
-
-    Attributes:
-        doubled: puts of an item just as the table held it.
-        overwritten: puts of another item under a key the table held.
-        out_of_order: those of them with a lower sequence number than what they overwrote.
-    """
+    """Takes writes in the order they are made, and knows what came out."""
 
     def __init__(self, sequence: str | None) -> None:
         self._sequence = sequence
         self._tables: defaultdict[str, dict[tuple[str, ...], Item]] = defaultdict(dict)
-        self.doubled = self.overwritten = self.out_of_order = 0
+        self.doubled = self.overwritten = 0  # puts of an item just as the table held it, and of another of its key
+        self.out_of_order = 0  # those of them with a lower sequence number than what they overwrote
 
     def item(self, asked: Asked) -> Item | None:
         """Return the item that a table holds under a key."""

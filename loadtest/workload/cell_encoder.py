@@ -6,10 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from loadtest.workload.checksum import Item
-from loadtest.workload.faults import BadRecipe
 from loadtest.workload.hashing import seed_of
 from loadtest.workload.recipe import Recipe
-from loadtest.workload.schema import sources
+from loadtest.workload.schema import BadRecipe, sources
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,19 +52,14 @@ class ChangeRow(NamedTuple):
 
 
 class History:
-    """Changes dealt to files, as a seed says, and what they come to.
-
-    Attributes:
-        files: the rows of each file; `rejected`: how many of each are rejected, by reason.
-        items: what the table holds after all of them.
-    """
+    """Changes dealt to files, as a seed says, and what they come to."""
 
     def __init__(self, seed: int, files: int, rows: int, wide_bytes: int) -> None:
         self._chance, self._wide = random.Random(seed), "x" * wide_bytes
         self._in_order_share = 0 if wide_bytes else IN_ORDER
         self.files: list[list[ChangeRow]] = [[] for _ in range(files)]
-        self.rejected = [Counter[str]() for _ in range(files)]
-        self.items: list[Item] = []
+        self.rejected = [Counter[str]() for _ in range(files)]  # rows of each file, by reason
+        self.items: list[Item] = []  # what the table holds after all of them
         self._in_order: list[list[ChangeRow]] = [[] for _ in range(files)]
         left = files * rows
         while left > 0:
@@ -124,7 +119,8 @@ class ChangesFile:
         self._changes, rejected = history.files[file], history.rejected[file]
         summed = Checksum()
         summed.add([] if file else history.items)
-        size = sum(map(len, self))
+        self.most_bytes = self.likely_bytes = size = sum(map(len, self))
+        self.has_rejects = bool(rejected)
         kept = len(self._changes) - rejected.total()
         self.known_outcome = KnownOutcome(
             rows=len(self._changes),
@@ -136,21 +132,6 @@ class ChangesFile:
             text_bytes=size,
             not_summed=tuple(sorted(NOT_SUMMED)),
         )
-
-    @property
-    def most_bytes(self) -> int:
-        """No more bytes than these come out."""
-        return self.known_outcome.bytes
-
-    @property
-    def has_rejects(self) -> bool:
-        """Whether rows of it are rejected."""
-        return bool(self.known_outcome.rejected)
-
-    @property
-    def likely_bytes(self) -> int:
-        """The size of the text."""
-        return self.known_outcome.bytes
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the file's bytes, some 100 KB at a time."""

@@ -10,11 +10,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from loadtest.workload.cell_encoder import CellEncoder, EncodedCell
-from loadtest.workload.defects import LINE_BREAKS, QUOTES
-from loadtest.workload.faults import BadRecipe
 from loadtest.workload.generators import ROW_MASK, CellGenerator, Digits, Numbers, Pieces, Pool, sampler
 from loadtest.workload.hashing import words
-from loadtest.workload.recipe import Recipe
+from loadtest.workload.recipe import LINE_BREAKS, QUOTES, Recipe
+from loadtest.workload.schema import BadRecipe
 
 FORMS = {
     "uniform": "uniform:LOW:HIGH[:DECIMALS]",

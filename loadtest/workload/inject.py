@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ingest.contract import Reason
-from loadtest.workload.faults import BadRecipe
 from loadtest.workload.recipe import Recipe
-from loadtest.workload.schema import Column, Dialect, Schema, is_template, sources
+from loadtest.workload.schema import BadRecipe, Column, Dialect, Schema, is_template, sources
 
 Cells = dict[str, bytes]  # by column, with the delimiter before it
 KEY_BYTES = (2048, 1024)  # DynamoDB's limits of partition and sort key

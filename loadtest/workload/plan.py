@@ -7,11 +7,10 @@ from ingest.contract import Reason
 from loadtest.workload.cell_encoder import CellEncoder
 from loadtest.workload.checksum import value_sums
 from loadtest.workload.distributions import generator_of
-from loadtest.workload.faults import BadRecipe
 from loadtest.workload.generators import Piece, Pieces
 from loadtest.workload.inject import injects_of
 from loadtest.workload.recipe import Recipe
-from loadtest.workload.schema import Schema, is_template, template_parts
+from loadtest.workload.schema import BadRecipe, Schema, is_template, template_parts
 
 LINE_ENDS = {"lf": b"\n", "crlf": b"\r\n"}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -19,16 +18,7 @@ _SAMPLE_REJECTS = 0.8  # of what a feed bears: more is too near
 
 
 class Plan:
-    """All that the files of a recipe share.
-
-    Attributes:
-        injects: the ways in which rows are bad; `bad_cells`: for each, the piece that a cell becomes, by column.
-        templates: attributes that are filled from columns: a literal's piece, a column's name, a literal's piece, ...
-        ordered_rows: in these first rows of a file one may replace another by other content.
-        row_bytes: of a row at most, without its bad cells, `most_bad_bytes` at most; `likely_row_bytes`: about.
-        not_summed: the attributes that the file says nothing of: where it lies, and when it is loaded.
-        head, foot: what stands before and behind the rows.
-    """
+    """All that the files of a recipe share."""
 
     def __init__(self, recipe: Recipe) -> None:
         """Make ready, or raise BadRecipe."""
@@ -42,18 +32,22 @@ class Plan:
             generator.anchor is None for generator in self.generators.values()
         ):
             raise BadRecipe("bad_encoding needs a column of free text, or of another with characters beyond ASCII.")
-        self.injects = injects_of(recipe, columns)
+        self.injects = injects_of(recipe, columns)  # the ways in which rows are bad, and what cells become then
         self.bad_cells = [{name: pieces.add([cell]) for name, cell in i.cells.items()} for i in self.injects]
         self.line_ends = pieces.add([line_end]), pieces.add([2 * line_end])
+        # Attributes that are filled from columns: a literal's piece, a column's name, a literal's piece, ...
         self.templates = [(name, _template(text, pieces)) for name, text in schema.templates]
         self.constants = _constants(schema)
         sizes = [sum(map(len, inject.cells.values())) for inject in self.injects]
         self.most_bad_bytes = max(sizes, default=0)
         bad_bytes = sum(inject.share * size for inject, size in zip(self.injects, sizes, strict=True))
+        # Of a row without its bad cells, at most and about.
         self.row_bytes = sum(generator.width for generator in self.generators.values()) + 2 * len(line_end)
         self.likely_row_bytes = sum(generator.mean_width for generator in self.generators.values()) + bad_bytes + 1
+        # In these first rows of a file one may replace another by other content.
         self.ordered_rows = int(recipe.segment_bytes / 4 / (self.row_bytes + 4 * bad_bytes))
         by_load = (schema.ttl[2],) if schema.ttl and not schema.ttl[0] else ()
+        # The attributes that the file says nothing of: where it lies, and when it is loaded.
         self.not_summed = tuple(sorted((*schema.lineage, *by_load)))
         self.head = _head(recipe, encoders)
         self.foot = (b"generated" + line_end) * schema.dialect.footer_lines

@@ -13,7 +13,10 @@ from typing import Any
 
 from msgspec import ValidationError, convert
 
-from loadtest.workload.faults import BadRecipe
+
+class BadRecipe(Exception):
+    """A recipe that cannot be followed: what is wrong, and what would be accepted."""
+
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -66,32 +69,23 @@ class Dialect:
 
 
 class Schema:
-    """What the files of one feed look like, and what their rows become.
-
-    Attributes:
-        keys: the table's key attributes, partition key first, each with the column or template it is made from.
-        numbering_column: the one that numbers the rows: the last key column of text or numbers; "": none can.
-        partition_column: the one that says in which partition a row is, where that is not the same.
-        attributes: name, constant or template, type.
-        templates: attributes, keys among them, that are filled from columns, with their templates.
-        needed: the columns a file must have, those of keys first.
-        ttl: the column of times, or "", seconds after, attribute.
-        lineage: attributes that depend on where the file lies.
-        most_rejects, most_rejected: rejects that end a file, by number and by share.
-    """
+    """What the files of one feed look like, and what their rows become."""
 
     def __init__(self, feed: str, raw: Mapping[str, Any]) -> None:
         self.feed, self.prefix, self.table = feed, str(raw["prefix"]), str(raw["table"])
         self.dialect = convert(raw.get("csv", {}), Dialect)
         self._columns = {str(name): _column(value) for name, value in raw.get("columns", {}).items()}
         declared = ((raw["partition_key"], "pk"), (raw.get("sort_key", ""), "sk"))
+        # The table's key attributes, partition key first, each with the column or template it is made from.
         self.keys = tuple((self._key_name(text, default), str(text)) for text, default in declared if text)
         self.key_columns = tuple(dict.fromkeys(name for _, source in self.keys for name in sources(source)))
+        # Name, constant or template, type; and of keys, too, those that are filled from columns.
         self.attributes = tuple((name, *_attribute(value)) for name, value in raw.get("attributes", {}).items())
         filled = (*self.keys, *((name, text) for name, text, _ in self.attributes))
         self.templates = tuple((name, text) for name, text in filled if is_template(text))
         after, ttl = raw.get("ttl", {}).get("after", "0s"), raw.get("ttl", {})
         seconds = int(after[:-1]) * _SECONDS[after[-1]]
+        # The column of times, or "", seconds after, attribute.
         self.ttl = (str(ttl.get("column", "")), seconds, str(ttl.get("attribute", "ttl"))) if ttl else None
         self.lineage = tuple(raw["lineage"][what] for what in ("file", "line") if what in raw.get("lineage", {}))
         indexes = raw.get("indexes", {}).values()
@@ -99,9 +93,9 @@ class Schema:
         limits = raw.get("max_rejects", {})
         self.most_rejects, self.most_rejected = limits.get("count"), limits.get("share")
         plain = [name for name in reversed(self.key_columns) if self.column(name).is_plain]
-        self.numbering_column = plain[0] if plain else ""
+        self.numbering_column = plain[0] if plain else ""  # numbers the rows: the last key column that can
         is_numbering = len(self.keys) == 1 or self.key_columns[0] not in plain[1:]
-        self.partition_column = None if is_numbering else self.key_columns[0]
+        self.partition_column = None if is_numbering else self.key_columns[0]  # in which partition a row is
         used = [*self.key_columns, *self._columns]
         used += [name for _, text in self.templates for name in sources(text)]
         self.needed = tuple(dict.fromkeys(used + ([self.ttl[0]] if self.ttl and self.ttl[0] else [])))

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from loadtest.workload.block import Block, make
-from loadtest.workload.duplicates import GROUP
+from loadtest.workload.block import GROUP, Block, make
 from loadtest.workload.expected import KnownOutcome
-from loadtest.workload.faults import BadRecipe
 from loadtest.workload.hashing import U64
 from loadtest.workload.plan import plan_of
 from loadtest.workload.recipe import Recipe
+from loadtest.workload.schema import BadRecipe
 
 BLOCK_ROWS = 8192  # at a time: few calls a row, and what is worked on stays in the cache
 BLOCK_BYTES = 16 * 1024 * 1024  # about: fewer rows, if they are long
@@ -30,28 +29,16 @@ class Generation:
     """One file: iterate for its bytes; `known_outcome` is what must be found of those that are out."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.recipe, self.plan = recipe, plan_of(recipe)
+        self.recipe, self.plan = recipe, (plan := plan_of(recipe))
         self.known_outcome = KnownOutcome(not_summed=self.plan.not_summed)
         self._rows = max(GROUP, min(BLOCK_ROWS, int(BLOCK_BYTES / self.plan.likely_row_bytes) // GROUP * GROUP))
         if recipe.text_bytes is not None and recipe.text_bytes < len(self.plan.head) + len(self.plan.foot):
             raise BadRecipe(f"{recipe.text_bytes} bytes: the header alone is {len(self.plan.head)}.")
-
-    @property
-    def most_bytes(self) -> int:
-        """No more bytes than these come out."""
-        row_bytes = self.plan.row_bytes + self.plan.most_bad_bytes
-        most = self.recipe.text_bytes or len(self.plan.head + self.plan.foot) + (self.recipe.rows or 0) * row_bytes
-        return most + most // 100 + 1024  # what cannot be compressed grows a little
-
-    @property
-    def has_rejects(self) -> bool:
-        """Whether rows of it may be rejected."""
-        return self.recipe.defects.rejected > 0
-
-    @property
-    def likely_bytes(self) -> int:
-        """The approximate size of the text."""
-        return self.recipe.text_bytes or int((self.recipe.rows or 0) * self.plan.likely_row_bytes)
+        rows, row_bytes = recipe.rows or 0, plan.row_bytes + plan.most_bad_bytes
+        most = recipe.text_bytes or len(plan.head + plan.foot) + rows * row_bytes
+        self.most_bytes = most + most // 100 + 1024  # no more come out; what cannot be compressed grows a little
+        self.likely_bytes = recipe.text_bytes or int(rows * plan.likely_row_bytes)  # of the text, about
+        self.has_rejects = recipe.defects.rejected > 0
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the file's bytes, some 100 KB to 1 MB at a time."""

@@ -15,8 +15,8 @@ from unittest import mock
 from ingest.cli import main as cli
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Output
 from loadtest.harness.queue import MOST_MESSAGES
-from loadtest.harness.read_back import with_segments
-from loadtest.harness.stack_client import PATIENCE_S, Entry, StackClient, plain
+from loadtest.harness.read_back import plain, with_segments
+from loadtest.harness.stack_client import PATIENCE_S, Entry, StackClient
 
 T = TypeVar("T")
 NOTIFIED_S = 1.0  # the emulator looks whom to notify some time after it has answered; nothing shows when it has

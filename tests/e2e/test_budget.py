@@ -15,7 +15,7 @@ from ingest.ledger.budget import TableBudgets
 from ingest.ledger.store import TableLedger
 from loadtest.harness import testbed
 from loadtest.harness.stack_client import StackClient
-from loadtest.s3_server.files import find
+from loadtest.s3_server.server import find
 from loadtest.simulator import Key, Table
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("scenarios")]

@@ -5,7 +5,6 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import dropwhile
 from pathlib import Path
@@ -19,9 +18,8 @@ from loadtest.bench.processes import environment
 from loadtest.harness.queue import s3_notification
 from loadtest.harness.workers import Fleet
 from loadtest.s3_server import ObjectServer
-from loadtest.s3_server.files import find
+from loadtest.s3_server.server import find
 from loadtest.simulator import Simulator
-from loadtest.simulator.server import Elsewhere
 from loadtest.simulator.service import Answer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("scenarios")]
@@ -91,8 +89,7 @@ def begun(folder: Path, workers: int, budget: int) -> Iterator[tuple[Cloud, Simu
     rows.write_text("id\n" + "".join(f"{row}\n" for row in range(ROWS)))
     cloud = Cloud(folder / "objects")
     with ExitStack() as running:
-        others = Elsewhere(cloud.answer, running.enter_context(ThreadPoolExecutor(4 * workers)))
-        table = running.enter_context(Simulator(elsewhere=others))
+        table = running.enter_context(Simulator(elsewhere=cloud.answer))
         s3 = running.enter_context(ObjectServer(folder / "objects"))
         found = environment(s3=s3.url, dynamodb=table.url, sqs=table.url, eventbridge=table.url)
         queues = {Env.QUEUE_URL: f"{table.url}/queue", Env.DEAD_LETTER_URL: f"{table.url}/dead"}

@@ -8,8 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from loadtest.scenarios.report import charts
-from loadtest.scenarios.report.figures import CHECKED, HEADLINE, MORE, markdown, table
-from loadtest.scenarios.report.runs import NotARun, ReportedRun, read_runs
+from loadtest.scenarios.report.runs import CHECKED, HEADLINE, MORE, NotARun, ReportedRun, markdown, read_runs, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

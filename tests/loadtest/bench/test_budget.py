@@ -13,18 +13,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.dynamodb.budget import member
-from loadtest.bench.budget import judge, measure
-from loadtest.bench.budget_cases import CASES
-from loadtest.bench.budget_fleet import TICK_S, TIMEOUT_S, BudgetFleet, WorkerLoad
-from loadtest.bench.budget_measure import (
+from loadtest.bench.budget import (
     SEEN_S,
     allowed_window,
     budget_at,
+    judge,
+    measure,
     most_shares,
     settled_s,
     used_share,
     worst_window,
 )
+from loadtest.bench.budget_cases import CASES
+from loadtest.bench.budget_fleet import TICK_S, TIMEOUT_S, BudgetFleet, WorkerLoad
 
 END_S = 50.0
 TIMES = st.floats(0, 40)

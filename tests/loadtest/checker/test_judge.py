@@ -12,7 +12,7 @@ from loadtest.chaos.settings import FEED, FEEDS
 from loadtest.chaos.uploads import COLUMNS, DEFECTS
 from loadtest.checker.found import Expected, Found, TableFound
 from loadtest.checker.judge import BLOCK_BYTES, COUNTS, judge
-from loadtest.workload.duplicates import GROUP
+from loadtest.workload.block import GROUP
 from loadtest.workload.recipe import recipe_of
 from loadtest.workload.stream import hashes_of
 

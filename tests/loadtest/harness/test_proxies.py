@@ -54,7 +54,7 @@ def ask(url: str, method: str, path: str, body: bytes = b"", target: str = "") -
 
 
 def test_the_ledger_is_asked_elsewhere_and_rows_stay_here(url: str) -> None:
-    with LedgerProxy(url, None) as ledger, Simulator(Settings(), elsewhere=ledger.elsewhere()) as simulator:
+    with LedgerProxy(url, None) as ledger, Simulator(Settings(), elsewhere=ledger.answer) as simulator:
         assert ask(simulator.url, "POST", "/", b"{}", "GetItem") == (200, f"POST / {TARGET}GetItem {{}}".encode())
         assert ask(simulator.url, "POST", "/", b'"PutRequest":', "BatchWriteItem")[1] == b'{"UnprocessedItems":{}}'
     assert simulator.items == 1
@@ -63,7 +63,7 @@ def test_the_ledger_is_asked_elsewhere_and_rows_stay_here(url: str) -> None:
 def test_the_ledger_fails_as_often_as_asked(url: str) -> None:
     with (
         LedgerProxy(url, Faults(internal_error=0.5, reset_after=0.5)) as ledger,
-        Simulator(Settings(), elsewhere=ledger.elsewhere()) as simulator,
+        Simulator(Settings(), elsewhere=ledger.answer) as simulator,
     ):
         statuses = []
         for _ in range(20):

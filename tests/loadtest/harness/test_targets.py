@@ -99,7 +99,7 @@ def test_few_parts_are_in_memory_at_a_time(s3: Any) -> None:
 
     def counted() -> Iterator[bytes]:
         nonlocal taken
-        for portion in portions(200 * MB):
+        for portion in portions(100 * MB):
             taken += len(portion)
             yield portion
 
@@ -109,6 +109,6 @@ def test_few_parts_are_in_memory_at_a_time(s3: Any) -> None:
         sent += LEAST_PART_BYTES
 
     s3.meta.events.register("after-call.s3.UploadPart", count)
-    write(s3, counted(), 200 * MB)
-    assert len(ahead) == 24
+    write(s3, counted(), 100 * MB)
+    assert len(ahead) == 12
     assert max(ahead) <= (UNDER_WAY + 3) * LEAST_PART_BYTES

@@ -107,7 +107,8 @@ def test_a_version_that_is_gone_is_refused(server: ObjectServer, folder: Path) -
 def test_a_share_of_the_answers_is_cut_and_the_same_ones_with_the_same_seed(folder: Path) -> None:
     def cut_ones(seed: int) -> list[bool]:
         with ObjectServer(folder, cut_share=0.5, seed=seed) as server:
-            found = [is_cut(client(server)) for _ in range(20)]
+            s3 = client(server)
+            found = [is_cut(s3) for _ in range(20)]
             assert server.counts["cut"] == sum(found)
             return found
 

@@ -12,8 +12,7 @@ from ingest.contract import Status
 from loadtest.checker.found import Expected, Found, TableFound
 from loadtest.scenarios.catalog import Scenario
 from loadtest.scenarios.log import FunctionLog
-from loadtest.scenarios.measure import Observation
-from loadtest.scenarios.target import Results
+from loadtest.scenarios.target import Observation, Results
 
 
 @dataclass

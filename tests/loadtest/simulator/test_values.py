@@ -43,7 +43,7 @@ def test_an_item_is_as_large_as_its_names_and_values(value: dict[str, Any], size
         ({"N": "1e126"}, "Number overflow"),
         ({"N": "-1e-131"}, "Number underflow"),
         ({"NS": ["1", "x"]}, "numeric value: x"),
-        ({"SS": []}, "An string set  may not be empty"),
+        ({"SS": []}, "A set may not be empty"),
         ({"L": [{"M": {"deep": {"N": ""}}}]}, "numeric value: "),
         ({}, "Supplied AttributeValue is empty"),
         ({"S": "a", "N": "1"}, "more than one datatypes set"),

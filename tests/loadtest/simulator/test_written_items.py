@@ -1,6 +1,6 @@
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.simulator.requests import Write
@@ -37,6 +37,7 @@ def test_the_same_item_put_again_is_doubled_and_not_out_of_order() -> None:
     assert (written_items.doubled, written_items.overwritten, written_items.out_of_order) == (1, 0, 0)
 
 
+@settings(max_examples=30)
 @given(ITEMS, st.randoms())
 def test_the_checksum_does_not_depend_on_the_order(items: dict[str, int], chance: Any) -> None:
     writes = [put(key, number) for key, number in items.items()]

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import loadtest.workload
-from loadtest.workload.canonical import canonical_number
-from loadtest.workload.checksum import Checksum, item_hashes
+from loadtest.workload.checksum import Checksum, canonical_number, item_hashes
 
 Item = dict[str, dict[str, Any]]
 ITEMS: list[Item] = [

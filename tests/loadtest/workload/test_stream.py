@@ -17,9 +17,8 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from loadtest.workload.block import make
+from loadtest.workload.block import GROUP, make
 from loadtest.workload.checksum import item_hashes
-from loadtest.workload.duplicates import GROUP
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.plan import plan_of
 from loadtest.workload.recipe import Recipe

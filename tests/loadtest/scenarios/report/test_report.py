@@ -11,8 +11,7 @@ import pytest
 
 from loadtest.scenarios.report import charts, command
 from loadtest.scenarios.report.command import page
-from loadtest.scenarios.report.figures import CHECKED, HEADLINE, MORE, markdown, table
-from loadtest.scenarios.report.runs import ReportedRun
+from loadtest.scenarios.report.runs import CHECKED, HEADLINE, MORE, ReportedRun, markdown, table
 from tests.loadtest.scenarios.report.made import document
 
 GOOD, BAD = (
