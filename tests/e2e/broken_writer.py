@@ -16,11 +16,11 @@ from ingest.dynamodb.writer import BatchWriter, BatchWrites
 from ingest.items.items import Items
 from loadtest.harness import worker
 
-EVERY = 10_000
+EVERY = 100_000
 
 
 class DropsARow(BatchWriter):
-    """Does not write one row in 10,000, and says it did."""
+    """Does not write one row in 100,000, and says it did."""
 
     seen = 0
 

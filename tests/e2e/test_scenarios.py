@@ -34,9 +34,6 @@ SCALES = {
     "mixed_feeds": 0.02,
     "changes": 0.02,
 }
-# What these drop, others do too: files over time (mixed_feeds), split ones (one_huge_file), many (duplicate_storm).
-NIGHTLY = ("smoke", "steady", "burst", "many_large")
-CASES = [pytest.param(name, marks=pytest.mark.nightly if name in NIGHTLY else ()) for name in SCALES]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +47,7 @@ def performed(scenario: Scenario, target: Target, scale: float) -> dict[str, Any
         return perform(scenario, target, scale=scale, seed=3, progress=progress, patience_s=300)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", SCALES)
 def test_a_scenario_in_small_loses_and_doubles_nothing(name: str, sim: Target) -> None:
     result = performed(SCENARIOS[name], sim, SCALES[name])
     assert result["check_result"]["problems"] == []
@@ -103,10 +100,10 @@ def one_worker(rows: int) -> Scenario:
     return replace(SCENARIOS["one_huge_file"], files=(Files(feed="orders", count=1, rows=rows),), workers=1)
 
 
-def test_a_writer_that_drops_a_row_in_10_000_is_caught(sim: SimTarget) -> None:
-    check_result = broken(sim, "DropsARow", one_worker(11_000))
+def test_a_writer_that_drops_a_row_in_100_000_is_caught(sim: SimTarget) -> None:
+    check_result = broken(sim, "DropsARow", one_worker(110_000))
     assert check_result["rows"]["lost"] == 1
-    assert "lacks 1 of 11,000 rows" in check_result["problems"][0]
+    assert "lacks 1 of 110,000 rows" in check_result["problems"][0]
 
 
 def test_a_writer_that_writes_a_row_twice_with_different_content_is_caught(sim: SimTarget) -> None:
