@@ -69,7 +69,7 @@ def budgets(stack: StackClient) -> TableBudgets:
         aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
         region_name=variables.get("AWS_REGION") or variables["AWS_DEFAULT_REGION"],
     )
-    table: Any = session.resource("dynamodb", endpoint_url=stack.url).Table(variables[Env.LEDGER_TABLE])
+    table: Any = session.resource("dynamodb", endpoint_url=stack.stack.endpoint_url).Table(variables[Env.LEDGER_TABLE])
     return TableLedger(table=table, clock=Clock()).budgets
 
 

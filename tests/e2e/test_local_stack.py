@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -84,7 +85,11 @@ def assert_table_holds_the_last_good_row_of_each_key(stack: Any, bad: set[str]) 
         for row in csv.DictReader(file):
             if row["order_id"] not in bad_ids:
                 expected[row["customer_id"], row["order_id"]] = row
-    found = {(i["customer_id"], i["order_id"]): i for i in stack.items("Orders") if i["order_id"].startswith("O-700")}
+    found = {
+        (i["customer_id"], i["order_id"]): i
+        for i in stack.items("Orders")
+        if re.fullmatch(r"O-700\d{3}", i["order_id"])
+    }
     assert found.keys() == expected.keys()
     for key, row in expected.items():
         item = found[key]

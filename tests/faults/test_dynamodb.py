@@ -87,7 +87,7 @@ def test_whatever_happens_on_the_way_the_table_ends_as_the_file_says(
     place.answer_timeout_s = 0.5
     with simulator(port=way.port) as running:
         way.proxy.follow(rule)
-        outcome = place.load(small_file, way.proxy.url)
+        outcome = place.load(small_file, way.proxy.url, deliveries=5)  # patience may end before nine of ten have passed
         assert_landed(outcome, small_file, running)
         assert way.proxy.fired().total() > 5
 
