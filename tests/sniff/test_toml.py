@@ -1,16 +1,24 @@
 """A feed's section of feeds.toml reads as that feed, whatever its names are."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import parse_feeds
+from ingest.feeds.rules import MAX_KEY_NAME_BYTES, MAX_PREFIX_BYTES
 from ingest.sniff.toml import quoted, to_toml
 
-any_text = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
-column_names = any_text.filter(lambda name: "{" not in name and "}" not in name)
+
+def texts(most_bytes: int) -> st.SearchStrategy[str]:
+    """Return texts of any characters, of so many bytes at most."""
+    text = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=most_bytes)
+    return text.filter(lambda drawn: len(drawn.encode()) <= most_bytes)
+
+
+prefixes = texts(MAX_PREFIX_BYTES - 1)
+column_names = texts(MAX_KEY_NAME_BYTES).filter(lambda name: "{" not in name and "}" not in name)
 
 
 feed_names = st.text(st.characters(codec="ascii", exclude_categories=("Cc",)), min_size=1, max_size=120).filter(
@@ -19,8 +27,9 @@ feed_names = st.text(st.characters(codec="ascii", exclude_categories=("Cc",)), m
 
 
 @given(
-    feed_names, any_text, st.lists(column_names, min_size=2, max_size=5, unique=True), st.sampled_from(["N", "BOOL"])
+    feed_names, prefixes, st.lists(column_names, min_size=2, max_size=5, unique=True), st.sampled_from(["N", "BOOL"])
 )
+@example("0", "ü" * 511, ["ü" * 127, "0"], "N")
 def test_names_of_columns_and_prefixes_may_be_any_text_and_those_of_feeds_any_ascii(
     feed_name: str, folder: str, names: list[str], kind: str
 ) -> None:

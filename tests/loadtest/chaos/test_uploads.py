@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+from functools import cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -45,6 +46,7 @@ class Time:
         return self.now_s
 
 
+@cache
 def dropped(count: int = 200) -> tuple[Dropper, Bucket]:
     bucket, clock = Bucket(), Time()
     dropper = Dropper(bucket, SETTINGS, clock)
