@@ -36,7 +36,7 @@ setup-demo:
 demo: setup-demo ## Load sample_data.csv in the local stack and show the result of every row
 	@$(BIN)/python -m infra.local demo
 
-test: setup ## Run all tests, the fast ones first; then the end-to-end tests in the local stack, with either writer and with IAM
+test: setup ## Run the tests, the fast ones first; then the end-to-end tests in the local stack, with either writer and with IAM
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not e2e and not judge" --ignore tests/infra --ignore tests/loadtest
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not e2e and not nightly" tests/infra tests/loadtest
 	$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m "e2e and not nightly" $(E2E)
