@@ -12,7 +12,7 @@ from ingest.sniff.toml import quoted, to_toml
 
 
 def texts(most_bytes: int) -> st.SearchStrategy[str]:
-    """Return texts of any characters, of so many bytes at most."""
+    """Return texts of any characters, of at most this number of bytes."""
     text = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=most_bytes)
     return text.filter(lambda drawn: len(drawn.encode()) <= most_bytes)
 
