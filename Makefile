@@ -7,7 +7,7 @@ CDK    := $(BIN)/python -m infra.cdk
 OWN    := $(if $(FEEDS),-c feeds=$(abspath $(FEEDS))) $(if $(SETTINGS),-c settings=$(abspath $(SETTINGS)))
 
 # Where end-to-end tests are: to collect all others, too, takes each of pytest's processes half a minute.
-E2E := $(shell grep -rl --include='test_*.py' --exclude-dir=arm64 'mark\.e2e' tests)
+E2E = $(shell grep -rl --include='test_*.py' --exclude-dir=arm64 'mark\.e2e' tests)
 
 # How long `make nightly` looks, and with how many processes.
 MINUTES ?= 60

@@ -12,6 +12,7 @@ FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
 # them, `infra` grants them.
 BATCH_WRITE_ITEM = "BatchWriteItem"
 BATCH_GET_ITEM = "BatchGetItem"
+CONDITION_FAILED = "ConditionalCheckFailedException"  # the error code of a write whose condition does not hold
 PUT_ITEM = "PutItem"
 UPDATE_ITEM = "UpdateItem"
 DELETE_ITEM = "DeleteItem"

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.contract import DUPLICATE, Reason, Skipped, WriteOperation
+from ingest.contract import CONDITION_FAILED, DUPLICATE, Reason, Skipped, WriteOperation
 from ingest.dynamodb.http.response import Answer
 from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, check_refusal, not_noted, write_some
 from ingest.dynamodb.pending import Answered
@@ -83,7 +83,7 @@ class SingleWrites:
             return Answered(request.rows, units=request.write_units) if _is_done(answer) else None
         document = answer_document(answer)
         code, message = code_and_message(document)
-        if code == "ConditionalCheckFailedException":
+        if code == CONDITION_FAILED:
             return self._refused(request, document.get("Item"))
         if code != "ValidationException":
             return None

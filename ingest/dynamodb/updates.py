@@ -5,19 +5,20 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 
+from ingest.contract import CONDITION_FAILED
 from ingest.dynamodb.http.client import Exchange
 from ingest.dynamodb.http.response import Answer
 from ingest.dynamodb.request_loop import code_and_message
 from ingest.errors import IngestError
+from ingest.ledger.table import plain
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 OPERATION = "UpdateItem"
-CONDITION_FAILED = "ConditionalCheckFailedException"
 POLL_S = 1.0  # the exchange knows how long to wait in all
 SUCCESS = 200
 NOTHING: tuple[int, dict[str, Any]] = 0, {}
@@ -45,8 +46,7 @@ class TableUpdates:
         """
         status, document = self._sent(_body(self._table.name, request))
         if status == SUCCESS:
-            attributes = document.get("Attributes", {})
-            return {"Attributes": {name: TypeDeserializer().deserialize(value) for name, value in attributes.items()}}
+            return {"Attributes": plain(document.get("Attributes", {}))}
         code, message = code_and_message(document)
         if code == CONDITION_FAILED:
             error: Any = {"Error": {"Code": code, "Message": message}, "Item": document.get("Item", {})}
@@ -64,9 +64,8 @@ class TableUpdates:
         try:
             self._exchange = self._exchange or self._connect()
             self._exchange.start(None, body, OPERATION)
-            outcomes = self._exchange.poll(POLL_S)
-            while not outcomes:
-                outcomes = self._exchange.poll(POLL_S)
+            while not (outcomes := self._exchange.poll(POLL_S)):
+                pass
         except IngestError:  # no credentials, or a wrong setting: boto3 says which
             self.close()
             return NOTHING

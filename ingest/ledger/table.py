@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from ingest.aws.clock import send_again_pause_s
 from ingest.aws.errors import aws_call, error_code
-from ingest.contract import LedgerKeys
+from ingest.contract import CONDITION_FAILED, LedgerKeys
 from ingest.errors import IngestError, Throttled, error_of
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import COUNTED, NOTHING, RowCounts
@@ -102,7 +102,7 @@ class LedgerTable:
             try:
                 answer = self._persist(send)
             except ClientError as error:
-                if error_code(error) != "ConditionalCheckFailedException":
+                if error_code(error) != CONDITION_FAILED:
                     raise
                 return False, plain(error.response.get("Item", {}))  # type: ignore[arg-type]
         return True, answer.get("Attributes", {})
@@ -267,7 +267,7 @@ def _reasons(error: ClientError) -> list[str]:
 
 
 def plain(item: Mapping[str, Any]) -> Item:
-    """Return an item that came with an error: such are DynamoDB JSON even in the resource layer."""
+    """Return an item that is DynamoDB JSON, as one that came with an error is even in the resource layer."""
     return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
 
 
