@@ -194,11 +194,11 @@ def test_only_modules_that_reach_outside_ask_what_time_it_is() -> None:
         ("ingest.recovery.retry", "from ingest.estimate.cost import charges"),
         ("infra.stack", "from ingest.items import items"),
         ("infra.stack", "from ingest.worker import handler"),
-        ("loadtest.workload.block", "from ingest.items.items import Items"),
+        ("loadtest.workload.stream", "from ingest.items.items import Items"),
         ("loadtest.checker.judge", "from ingest.rejects.reject import Reject"),
         ("loadtest.checker.judge", "import boto3.session, msgspec"),
         ("loadtest.checker.judge", "from loadtest.simulator import requests"),
-        ("loadtest.workload.block", "from loadtest.harness import process"),
+        ("loadtest.workload.stream", "from loadtest.harness import process"),
         ("loadtest.harness.testbed", "from loadtest.chaos.settings import ChaosSettings"),
         ("loadtest.chaos.run", "from loadtest.bench.measuring import Goal"),  # beside it, not below
         ("loadtest.bench.read", "from infra import stack"),

@@ -26,19 +26,18 @@ ROW_BYTES, ROWS_EACH = 400, 200
 _AGAIN_NEAR, _AGAIN_FAR = 50, 5  # every 50th row has the key of a row just before, every 5th of one far before
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--rows", type=int, default=60_000, help="of each load that shares a table (default 60000)")
-    parser.add_argument("--customers", type=int, default=500, help=f"of {ROWS_EACH} rows each (default 500)")
+OPTIONS = {
+    "rows": (60_000, "of each load that shares a table"),
+    "customers": (500, f"of {ROWS_EACH} rows each"),
+}
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> None:
     """Measure how loads use and share a table's capacity; missing a goal is a result, not a failure."""
     with tempfile.TemporaryDirectory() as folder:
         shared = share_a_table(Path(folder), arguments.rows)
         spreads = list(spread_over_partitions(Path(folder), arguments.customers, arguments.seed))
     finish(arguments, judge(shared, spreads), {"shared": shared, "spread": spreads})
-    return 0
 
 
 def share_a_table(folder: Path, rows: int) -> Document:

@@ -24,7 +24,7 @@ from ingest.contract import FEEDS_FILE, Env
 from loadtest.bench.files import BUCKET, FEEDS, write_sample
 from loadtest.bench.measuring import Document, Goal, ResultTable, finish, spread
 from loadtest.bench.processes import ROOT, Endpoint, environment
-from loadtest.harness.queue import s3_notification
+from loadtest.harness.read_back import s3_notification
 from loadtest.simulator import Simulator
 from loadtest.simulator.server import Elsewhere
 from loadtest.simulator.service import Answer
@@ -70,13 +70,13 @@ SETTINGS = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--repeat", type=int, default=11, help="how many cold starts (default 11)")
-    parser.add_argument("--zip", type=Path, help="the function's zip for this platform, to be measured as shipped")
+OPTIONS = {
+    "repeat": (11, "how many cold starts"),
+    "zip": ({"type": Path}, "the function's zip for this platform, to be measured as shipped"),
+}
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> None:
     """Measure; missing the goal is a result, not a failure."""
     busy = round(os.getloadavg()[0], 1)  # figures by the clock suffer from it, those of CPU hardly
     starts, table = [], ResultTable("code", "step", "ms", "ms_of_cpu", code=17, step=31, ms=19)
@@ -95,7 +95,6 @@ def run(arguments: argparse.Namespace) -> int:
         for code, ms in found.items()
     ]
     finish(arguments, goals, {"load_before": busy, "starts": starts})
-    return 0
 
 
 @dataclass(frozen=True, slots=True)

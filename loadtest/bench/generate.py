@@ -26,19 +26,15 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser sizes."""
-    parser.add_argument("--megabytes", type=int, default=1000, help="size of each file's text (default 1000)")
-    parser.add_argument("--repeat", type=int, default=3, help="how often each is measured (default 3)")
+OPTIONS = {"megabytes": (1000, "size of each file's text"), "repeat": (3, "how often each is measured")}
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> None:
     """Measure; missing a goal is a result, not a failure."""
     table = ResultTable("kind", "text_bytes", "mb_per_cpu_second", "peak_resident_bytes", kind=12)
     of_all = arguments.megabytes * MB, arguments.repeat, arguments.seed
     makings = [table.add(make(kind, *of_all)) for kind in KINDS]
     finish(arguments, judge(makings), {"makings": makings})
-    return 0
 
 
 def make(kind: str, total_bytes: int, repeat: int, seed: int) -> Document:

@@ -20,13 +20,13 @@ SHARES = {"quote-free": 0.6, "fully quoted": 0.3}  # of bare pyarrow's rows per 
 GROWTH = 1.1  # of the peak, from the smallest file to the largest
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--megabytes", type=int, action="append", help="file size; repeat (default 100 and 400)")
-    parser.add_argument("--repeat", type=int, default=3, help="how often each reader reads each file (default 3)")
+OPTIONS = {
+    "megabytes": ({"type": int, "action": "append"}, "file size; repeat (default 100 and 400)"),
+    "repeat": (3, "how often each reader reads each file"),
+}
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> None:
     """Measure all readers; missing a goal is a result, not a failure."""
     arguments.megabytes = sorted(arguments.megabytes or [100, 400])
     readers = list(READERS)
@@ -41,7 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
     readings = [table.add(one) for one in found]
     missing = sorted({*READERS} - {*readers})
     finish(arguments, judge(readings), {"not_measured": missing, "readings": readings})
-    return 0
 
 
 def read(readers: list[str], kind: str, total_bytes: int, arguments: argparse.Namespace) -> list[Document]:

@@ -24,19 +24,16 @@ FEEDS = _FEED.format("put") + _FEED.format("skip") + "skip_unchanged = true\n"
 HELD: Document = {"tables": {"Refreshed": Table(Key("id"))}, "keeps_items": True}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--rows", type=int, default=20_000, help="of the file (default 20000)")
+OPTIONS = {"rows": (20_000, "of the file")}
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> None:
     """Count; missing a goal is a result, not a failure."""
     table = ResultTable("items", "way", "read_units", "write_units", "cents", "planned_cents", way=16)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "feeds.toml").write_text(FEEDS)
         bills = [table.add(bill) for items in NOTES for bill in refreshed(Path(folder), items, arguments.rows)]
     finish(arguments, judge(bills), {"rows": arguments.rows, "changed_share": CHANGED, "bills": bills})
-    return 0
 
 
 def refreshed(folder: Path, items: str, rows: int) -> Iterator[Document]:

@@ -24,7 +24,7 @@ from loadtest.bench.cold_start import agree, agreeing
 from loadtest.bench.files import BUCKET, FEEDS, write_sample
 from loadtest.bench.measuring import Document, Goal, ResultTable, finish, spread
 from loadtest.bench.processes import ROOT
-from loadtest.harness.queue import MOST_MESSAGES, s3_notification
+from loadtest.harness.read_back import MOST_MESSAGES, s3_notification
 from loadtest.s3_server.server import find
 from loadtest.simulator.service import Answer
 
@@ -34,13 +34,10 @@ FILES_PER_SECOND = 128  # twice what the local stack's emulator lets through
 FIELDS = ("workers", "files", "rows", "files_per_second", "files_per_cpu_second", "calls_per_file")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--files", type=int, default=1000, help="how many files at once (default 1000)")
-    parser.add_argument("--repeat", type=int, default=5, help="loads of each number of workers (default 5)")
+OPTIONS = {"files": (1000, "how many files at once"), "repeat": (5, "loads of each number of workers")}
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> None:
     """Measure; missing the goal is a result, not a failure."""
     table, measured = ResultTable(*FIELDS, files_per_second=19, files_per_cpu_second=20, calls_per_file=60), []
     for workers in WORKERS:
@@ -54,7 +51,6 @@ def run(arguments: argparse.Namespace) -> int:
     most = max(one["files_per_second"]["median"] for one in measured)
     goals = [Goal("files of 500 rows a second, on this machine", most, at_least=FILES_PER_SECOND)]
     finish(arguments, goals, {"loads": measured})
-    return 0
 
 
 def write_files(folder: Path, files: int, seed: int) -> int:

@@ -160,14 +160,14 @@ def whole(bench: Bench) -> Iterator[Document]:
 PARTS = {"whole": whole, "shapes": shapes, "modes": modes, "latency": latency, "flow": limiter, "memory": memory}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--part", action="append", choices=list(PARTS), help="repeat (default all)")
-    parser.add_argument("--repeat", type=int, default=3, help="how often each is measured (default 3)")
-    parser.add_argument("--megabytes", type=int, default=100, help="file size; memory takes 2 and 20 times as much")
+OPTIONS = {
+    "part": ([*PARTS], "one part; the results of the others are kept"),
+    "repeat": (3, "how often each is measured"),
+    "megabytes": (100, "file size; memory takes 2 and 20 times as much"),
+}
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> None:
     """Measure; missing a goal is a result, not a failure."""
     out: Path = arguments.out
     parts: dict[str, Any] = json.loads(out.read_text())["parts"] if out.exists() else {}
@@ -176,7 +176,6 @@ def run(arguments: argparse.Namespace) -> int:
         goals = list(judge({name: part["measured"] for name, part in parts.items()}))
         write_document(out, {"goals": [goal.document() for goal in goals], "parts": parts})
     print(*goals, sep="\n")
-    return 0
 
 
 def _part(name: str, arguments: argparse.Namespace) -> Document:

@@ -13,16 +13,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from loadtest.chaos.figures import fared, figures
 from loadtest.chaos.settings import FEEDS, MB
 from loadtest.checker.found import Expected
 from loadtest.checker.judge import judge
 from loadtest.harness import testbed
 from loadtest.harness.results import command_line, origin, write_document
-from loadtest.harness.testbed import Every, Testbed, TestbedSettings
+from loadtest.harness.testbed import Every, Testbed, TestbedSettings, fared, figures
 from loadtest.s3_server.server import find
 from loadtest.simulator import Key, Table
-from loadtest.simulator.replay import Replayed
+from loadtest.simulator.written_items import Replayed
 from loadtest.workload.recipe import Recipe, recipe_of
 from loadtest.workload.stream import Generation
 
@@ -134,16 +133,6 @@ def _missed_aims(case: HugeCase, result: Mapping[str, Any]) -> list[str]:
     return [f"only {count} {name}: it shows less than it is to show" for name, count in few.items()]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser sizes and troubles."""
-    parser.add_argument("--only", choices=KINDS, action="append", help="repeat (default: all)")
-    parser.add_argument("--plain-mb", type=int, default=5_000, help="size of the plain file (default 5000)")
-    parser.add_argument("--gzip-mb", type=int, default=1_000, help="size of the gzip file as it lies there")
-    parser.add_argument("--workers", type=int, default=4, help="for the plain file (default 4)")
-    parser.add_argument("--kill-every-s", type=float, default=20.0, help="for the plain file, on average (default 20)")
-    parser.add_argument("--function-s", type=float, default=27.0, help="time of a function with the gzip file")
-
-
 def cases(arguments: argparse.Namespace) -> list[HugeCase]:
     """Return what is to be loaded."""
     seed = arguments.seed
@@ -170,6 +159,16 @@ def cases(arguments: argparse.Namespace) -> list[HugeCase]:
     ]
     chosen = {"plain": [plain], "gzip": [packed], "costs": costs}
     return [case for kind in KINDS if kind in (arguments.only or KINDS) for case in chosen[kind]]
+
+
+OPTIONS = {
+    "only": ([*KINDS], "one kind"),
+    "plain-mb": (5_000, "size of the plain file"),
+    "gzip-mb": (1_000, "size of the gzip file as it lies there"),
+    "workers": (4, "for the plain file"),
+    "kill-every-s": (20.0, "for the plain file, on average"),
+    "function-s": (27.0, "time of a function with the gzip file"),
+}
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE
-from loadtest.chaos.figures import fared, figures
 from loadtest.chaos.settings import MB, ChaosSettings
 from loadtest.chaos.uploads import Dropper
 from loadtest.checker.found import is_file
 from loadtest.checker.judge import judge
 from loadtest.harness import testbed
 from loadtest.harness.results import command_line, write_result
-from loadtest.harness.testbed import Every, Testbed
+from loadtest.harness.testbed import Every, Testbed, fared, figures
 
 FREEZE_LEASES = 1.6  # so long a worker is stopped: its lease has run out when it goes on
 REPORT_EVERY_S = 10.0
@@ -121,14 +120,14 @@ def begun(settings: ChaosSettings, folder: Path) -> Iterator[ChaosRun]:
         yield ChaosRun(settings, here, Dropper(stack_client, settings, time.monotonic), reconcile)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of a run that are worth changing."""
-    parser.add_argument("--minutes", type=float, default=3.0, help="how long files are dropped and workers killed")
-    parser.add_argument("--kill-every-s", type=float, default=5.0, help="mean time between two kills (default 5)")
-    parser.add_argument("--deploy-every-s", type=float, default=30.0, help="between deployments; 0: none (default 30)")
-    parser.add_argument("--throttled", type=float, default=0.3, help="share of writes that is throttled (default 0.3)")
-    parser.add_argument("--max-receive-count", type=int, default=15, help="deliveries before the dead-letter queue")
-    parser.add_argument("--patience-s", type=float, default=600.0, help="how long all may take to settle then")
+OPTIONS = {
+    "minutes": (3.0, "how long files are dropped and workers killed"),
+    "kill-every-s": (5.0, "mean time between two kills"),
+    "deploy-every-s": (30.0, "between deployments; 0: none"),
+    "throttled": (0.3, "share of writes that is throttled"),
+    "max-receive-count": (15, "deliveries before the dead-letter queue"),
+    "patience-s": (600.0, "how long all may take to settle then"),
+}
 
 
 def run(arguments: argparse.Namespace) -> int:

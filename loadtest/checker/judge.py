@@ -9,10 +9,9 @@ import numpy as np
 
 from ingest.contract import FINAL_STATUSES, SKIPPED, LedgerKeys, Status
 from loadtest.checker.found import ONLY_COMPLETE, Entry, Expected, Found, TableFound, unfinished
-from loadtest.workload.block import GROUP
 from loadtest.workload.expected import MODULUS
 from loadtest.workload.recipe import Recipe
-from loadtest.workload.stream import hashes_of
+from loadtest.workload.stream import GROUP, hashes_of
 
 SHOWN = 20
 BLOCK_BYTES = 4 * 1024 * 1024  # the text that is written at a time: docs/decisions/0005

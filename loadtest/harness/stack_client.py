@@ -9,8 +9,7 @@ from typing import Any
 
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import Event, Output
-from loadtest.harness.queue import Depths, depths, s3_notification, send_all, taken
-from loadtest.harness.read_back import read_items, read_rejects
+from loadtest.harness.read_back import Depths, depths, read_items, read_rejects, s3_notification, send_all, taken
 
 Entry = dict[str, Any]
 POLL_ENDS_S = 2.0

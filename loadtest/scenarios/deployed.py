@@ -14,8 +14,17 @@ from ingest.contract import FINAL_STATUSES, LedgerKeys, Metric, Output, table_ou
 from ingest.estimate.cost import LEDGER_UNITS_PER_FILE, LEDGER_UNITS_PER_SEGMENT
 from loadtest.checker.found import Expected, Found
 from loadtest.harness.process import Usage, members
-from loadtest.harness.queue import depths, s3_notification, send_all, taken
-from loadtest.harness.read_back import entries_of, read_items, read_rejects, read_table, rejects_of
+from loadtest.harness.read_back import (
+    depths,
+    entries_of,
+    read_items,
+    read_rejects,
+    read_table,
+    rejects_of,
+    s3_notification,
+    send_all,
+    taken,
+)
 from loadtest.harness.targets import Uploads
 from loadtest.scenarios.catalog import FEEDS, Scenario, tables
 from loadtest.scenarios.estimate import usd_of

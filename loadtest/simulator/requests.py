@@ -11,9 +11,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from loadtest.simulator.errors import invalid, no_table, not_json
-from loadtest.simulator.expressions import NO_CHANGE, Change, Condition, Placeholders, change_of, condition_of
+from loadtest.simulator.items import (
+    NO_CHANGE,
+    WRONG_VALUES,
+    Change,
+    Condition,
+    Item,
+    Placeholders,
+    change_of,
+    check_values,
+    condition_of,
+    item_bytes,
+    key_values,
+)
 from loadtest.simulator.settings import Table
-from loadtest.simulator.values import WRONG_VALUES, Item, check_values, item_bytes, key_values
 
 MAX_REQUESTS, MAX_KEYS = 25, 100
 MAX_REQUEST_BYTES = 16 * 1024 * 1024

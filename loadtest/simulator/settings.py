@@ -116,7 +116,7 @@ class Settings:
     faults: Faults | None = None
     latency: Latency = field(default_factory=Latency)
     keeps_items: bool | frozenset[str] = False  # of all tables, or those named, in memory: conditions need them
-    spool: Path | None = None  # the file that all writes taken go to (`loadtest.simulator.replay`)
+    spool: Path | None = None  # the file that all writes taken go to (`loadtest.simulator.written_items`)
     sequence: str | None = None  # an attribute with a number that must not fall for the same key; needs `keeps_items`
     tls: bool = False  # with a certificate made at the start; `Simulator.ca_file` is what clients are to trust
     port: int = 0  # 0: any that is free

@@ -9,9 +9,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from loadtest.workload.cell_encoder import CellEncoder, EncodedCell
-from loadtest.workload.generators import ROW_MASK, CellGenerator, Digits, Numbers, Pieces, Pool, sampler
-from loadtest.workload.hashing import words
+from loadtest.workload.checksum import words
+from loadtest.workload.generators import (
+    ROW_MASK,
+    CellEncoder,
+    CellGenerator,
+    Digits,
+    EncodedCell,
+    Numbers,
+    Pieces,
+    Pool,
+    sampler,
+)
 from loadtest.workload.recipe import LINE_BREAKS, QUOTES, Recipe
 from loadtest.workload.schema import BadRecipe
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ingest.dynamodb.budget import member
 from loadtest.bench.budget import (
+    CASES,
     SEEN_S,
     allowed_window,
     budget_at,
@@ -24,7 +25,6 @@ from loadtest.bench.budget import (
     used_share,
     worst_window,
 )
-from loadtest.bench.budget_cases import CASES
 from loadtest.bench.budget_fleet import TICK_S, TIMEOUT_S, BudgetFleet, WorkerLoad
 
 END_S = 50.0

@@ -12,9 +12,8 @@ from loadtest.chaos.settings import FEED, FEEDS
 from loadtest.chaos.uploads import COLUMNS, DEFECTS
 from loadtest.checker.found import Expected, Found, TableFound
 from loadtest.checker.judge import BLOCK_BYTES, COUNTS, judge
-from loadtest.workload.block import GROUP
 from loadtest.workload.recipe import recipe_of
-from loadtest.workload.stream import hashes_of
+from loadtest.workload.stream import GROUP, hashes_of
 
 FILE = Expected(
     key="a.csv",
