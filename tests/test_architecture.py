@@ -199,7 +199,7 @@ def test_only_modules_that_reach_outside_ask_what_time_it_is() -> None:
         ("loadtest.checker.judge", "import boto3.session, msgspec"),
         ("loadtest.checker.judge", "from loadtest.simulator import requests"),
         ("loadtest.workload.stream", "from loadtest.harness import process"),
-        ("loadtest.harness.testbed", "from loadtest.chaos.settings import ChaosSettings"),
+        ("loadtest.harness.testbed", "from loadtest.chaos.uploads import ChaosSettings"),
         ("loadtest.chaos.run", "from loadtest.bench.measuring import Goal"),  # beside it, not below
         ("loadtest.bench.read", "from infra import stack"),
         ("app", "from ingest.worker.handler import handle"),

@@ -45,7 +45,7 @@ STEPS = {  # from, to
 }
 Moments = dict[str, tuple[float, float]]  # by the clock and of CPU
 
-_PROBE = Path(__file__).parent / "cold_start_probe.py"
+PROBE = Path(__file__).parent / "function_probe.py"
 _IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +(\S+)$", re.MULTILINE)
 _ANSWERS = {  # the ledger's conditions hold, everything is sent
     "UpdateItem": b'{"Attributes":{"first_seen":{"N":"1"}}}',
@@ -133,11 +133,11 @@ def world(folder: Path, seed: int) -> Iterator[World]:
     """Give two small files in a bucket, the events about them, and endpoints that agree to everything at once."""
     shutil.copy(FEEDS, folder / FEEDS_FILE)
     arguments, rows = [str(folder)], 0
-    for number in (1, 2):
+    for number, moment in enumerate(("first", "second"), start=1):
         sample = write_sample(folder, FILE_BYTES + number, seed)
         event = folder / f"{number}.json"
-        event.write_text(json.dumps(_event(sample.key, number)))
-        arguments.append(str(event))
+        event.write_text(json.dumps([_event(sample.key, number)]))
+        arguments.append(f"{moment}={event}")
         rows += sample.rows
     with agreeing(folder, agree) as (tables, variables):
         yield World(arguments, variables, tables, rows)
@@ -187,7 +187,7 @@ def _moments(code: Code, around: World) -> Moments:
 def _run(code: Code, around: World, *flags: str) -> tuple[str, str]:
     """Return what a probe printed and what it logged; it runs on one core, which it inherits from this thread."""
     # -P: modules that lie beside the probe must not be taken for others of their name.
-    command = [sys.executable, "-P", *code.flags, *flags, str(_PROBE), *around.arguments]
+    command = [sys.executable, "-P", *code.flags, *flags, str(PROBE), *around.arguments]
     env, pipe, cores = {**around.environment, "PYTHONPATH": str(code.folder)}, subprocess.PIPE, os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
     try:

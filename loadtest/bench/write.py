@@ -16,12 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench.files import MB, SHAPES, Sample, samples, write_rows
+from loadtest.bench.files import MB, SHAPES, Sample, samples
 from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, measure
 from loadtest.bench.peers import MODES
 from loadtest.bench.processes import ROOT, Endpoint, environment, ingest, simulator, trusting
 from loadtest.harness import process
-from loadtest.harness.results import command_line, origin, write_document
+from loadtest.harness.results import origin, write_document
 from loadtest.simulator import Latency
 
 INGEST, LOOP = "ingest load", "boto3 loop"
@@ -67,16 +67,10 @@ class Bench:
     repeat: int
     seed: int
 
-    def case(self, party: str, total_bytes: int, *, shape: str = "mixed", mode: str = "put") -> Case:
-        """Return a party's case with a file of a shape and size."""
-        files = samples(self.folder, total_bytes, self.seed, shape=shape)
-        return Case(partial(_command, party, mode), *files, {"party": party, "shape": shape, "mode": mode})
-
-    def rows(self, party: str, rows: int, shape: str, key_order: str) -> Case:
-        """Return a party's case with a file of a number of rows."""
-        of = partial(write_rows, self.folder, seed=self.seed, shape=shape, key_order=key_order)
-        about = {"party": party, "shape": shape, "mode": "put", "key_order": key_order}
-        return Case(partial(_command, party, "put"), of(rows), of(0), about)
+    def case(self, party: str, total_bytes: int, *, shape: str = "mixed", mode: str = "put", **of: Any) -> Case:
+        """Return a party's case with a file of a shape, and of a size, or of a number of `rows`, by `key_order`."""
+        files = samples(self.folder, total_bytes, self.seed, shape=shape, **of)
+        return Case(partial(_command, party, mode), *files, {"party": party, "shape": shape, "mode": mode, **of})
 
     def measure(self, cases: Sequence[Case], *, tls: bool = False, latency_ms: int = 0) -> Iterator[Document]:
         """Yield what each case took, each run with a simulator of its own."""
@@ -149,10 +143,8 @@ def whole(bench: Bench) -> Iterator[Document]:
     command, env = [sys.executable, "-m", "ingest", "--help"], environment()
     help_s = statistics.median(process.run(command, cwd=ROOT, env=env).cpu_seconds for _ in range(2 * bench.repeat + 1))
     for rows, shape, key_order in WHOLE:
-        cases = [
-            bench.rows(INGEST, rows, shape, key_order),
-            bench.rows(LOOP, max(rows // WHOLE_LOOP_SHARE, min(rows, WHOLE[0][0])), shape, key_order),
-        ]
+        counts = {INGEST: rows, LOOP: max(rows // WHOLE_LOOP_SHARE, min(rows, WHOLE[0][0]))}
+        cases = [bench.case(party, 0, shape=shape, rows=n, key_order=key_order) for party, n in counts.items()]
         for found in bench.measure(cases):
             yield {**found, "of_rows": rows, "help_cpu_seconds": round(help_s, 3)}
 
@@ -184,7 +176,7 @@ def _part(name: str, arguments: argparse.Namespace) -> Document:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), arguments.megabytes * MB, arguments.repeat, arguments.seed)
         measured = [table.add(found) for found in PARTS[name](bench)]
-    return {**origin(command=command_line(), seed=arguments.seed), "load_before": round(busy, 1), "measured": measured}
+    return {**origin(seed=arguments.seed), "load_before": round(busy, 1), "measured": measured}
 
 
 def judge(parts: dict[str, list[Document]]) -> Iterator[Goal]:

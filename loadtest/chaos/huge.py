@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from loadtest.chaos.settings import FEEDS, MB
+from loadtest.chaos.uploads import FEEDS, MB
 from loadtest.checker.found import Expected
 from loadtest.checker.judge import judge
 from loadtest.harness import testbed
-from loadtest.harness.results import command_line, origin, write_document
+from loadtest.harness.results import origin, write_document
 from loadtest.harness.testbed import Every, Testbed, TestbedSettings, fared, figures
 from loadtest.s3_server.server import find
 from loadtest.simulator import Key, Table
@@ -176,7 +176,7 @@ def run(arguments: argparse.Namespace) -> int:
     known = _known(arguments.out)
     results = [perform(case, lambda line: print(line, flush=True)) for case in cases(arguments)]
     for result in results:
-        known[result["case"]] = origin(command=command_line(), seed=arguments.seed) | result
+        known[result["case"]] = origin(seed=arguments.seed) | result
         _show(result)
     write_document(arguments.out, {"cases": list(known.values())})
     return 1 if any(result["problems"] for result in results) else 0

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE
-from loadtest.chaos.settings import MB, ChaosSettings
-from loadtest.chaos.uploads import Dropper
+from loadtest.chaos.uploads import MB, ChaosSettings, Dropper
 from loadtest.checker.found import is_file
 from loadtest.checker.judge import judge
 from loadtest.harness import testbed
-from loadtest.harness.results import command_line, write_result
+from loadtest.harness.results import origin, write_document
 from loadtest.harness.testbed import Every, Testbed, fared, figures
 
 FREEZE_LEASES = 1.6  # so long a worker is stopped: its lease has run out when it goes on
@@ -146,6 +145,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{name:>12}: {found[name]:,}")
     for problem in found["problems"]:
         print(f"WRONG: {problem}")
-    write_result(arguments.out, command=command_line(), seed=arguments.seed, figures=found)
+    write_document(arguments.out, origin(seed=arguments.seed) | found)
     print("result: " + ("WRONG" if found["problems"] else "all rows accounted for"))
     return 1 if found["problems"] else 0

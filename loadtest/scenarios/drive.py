@@ -19,8 +19,11 @@ from rich.progress import Progress as Bars
 from ingest.contract import Metric
 from loadtest.checker.found import Expected
 from loadtest.checker.judge import CheckResult, judge
+from loadtest.scenarios.aws import AwsTarget
 from loadtest.scenarios.catalog import Scenario, feed
-from loadtest.scenarios.target import MB, Deployment, Results, Samples, Target, distribution
+from loadtest.scenarios.deployed import LocalTarget, StackDeployment
+from loadtest.scenarios.sim import SimDeployment, SimTarget
+from loadtest.scenarios.target import MB, Results, Samples, distribution
 
 TICK_S = 0.05
 SAMPLE_EVERY_S = 1.0
@@ -31,6 +34,8 @@ LAST_MESSAGE_S = 120.0  # so long a message that came too often may be hidden
 
 MOST_FILES = 10_000  # in a document
 Document = dict[str, Any]
+Deployment = StackDeployment | SimDeployment
+Target = LocalTarget | SimTarget | AwsTarget
 Progress = Callable[..., None]  # takes what of the bar changes: description, total, completed, advance, says
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loadtest.simulator.errors import invalid, no_table, not_json
+from loadtest.simulator.errors import NO_TABLE, invalid, no_table, not_json
 from loadtest.simulator.items import (
     NO_CHANGE,
     WRONG_VALUES,
@@ -204,7 +204,7 @@ def _document(body: bytes) -> dict[str, Any]:
 def _table(named: str, tables: Tables) -> Table | None:
     name = named.rpartition("/")[2]
     if tables is not None and name not in tables:
-        raise no_table()
+        raise no_table(NO_TABLE)
     return tables[name] if tables else None
 
 

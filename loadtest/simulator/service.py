@@ -27,9 +27,9 @@ _OF_ITEMS = frozenset((_BATCH, _GET, *_SINGLE))
 MAX_READ_BYTES = 16 * 1024 * 1024  # of a BatchGetItem's answer
 _TOKEN = "The security token included in the request is"
 INSTEAD: dict[Fault, Callable[[], RequestRefused]] = {
-    Fault.INTERNAL_ERROR: errors.internal_error,
-    Fault.EXPIRED_TOKEN: partial(errors.of_service, "ExpiredTokenException", f"{_TOKEN} expired"),
-    Fault.UNRECOGNIZED_CLIENT: partial(errors.of_service, "UnrecognizedClientException", f"{_TOKEN} invalid."),
+    Fault.INTERNAL_ERROR: partial(RequestRefused, "InternalServerError", "Internal server error", status=500),
+    Fault.EXPIRED_TOKEN: partial(RequestRefused, "ExpiredTokenException", f"{_TOKEN} expired"),
+    Fault.UNRECOGNIZED_CLIENT: partial(RequestRefused, "UnrecognizedClientException", f"{_TOKEN} invalid."),
     Fault.THROTTLED: partial(errors.throttled, [("table", Reason.KEY_RANGE)], is_provisioned=False),
 }
 _UNKNOWN = "the simulator takes writes and BatchGetItem only, and DescribeTable where it knows the tables"
@@ -131,7 +131,7 @@ class Service:
             return self._get(body)
         if operation == b"describetable" and self._settings.tables is not None:
             return self._describe(requests.described(body))
-        raise errors.of_service("UnknownOperationException", _UNKNOWN)
+        raise RequestRefused("UnknownOperationException", _UNKNOWN)
 
     def _count(self, body: bytes) -> bytes:
         self.statistics.took(body.count(_PUT) + body.count(_DELETE))
@@ -207,7 +207,8 @@ class Service:
         before = self.written_items.item(write)
         if write.condition and not write.condition(before or {}):
             self.statistics.unmet += 1
-            raise errors.condition_failed(before if write.returns_old else None)
+            old = {"Item": before} if before and write.returns_old else {}
+            raise RequestRefused("ConditionalCheckFailedException", "The conditional request failed", **old)
         after = write.after(before)
         if after and write.change and item_bytes(after) > requests.MAX_ITEM_BYTES:
             raise errors.invalid("Item size to update has exceeded the maximum allowed size")
@@ -239,7 +240,7 @@ class Service:
     def _describe(self, name: str) -> bytes:
         table = (self._settings.tables or {}).get(name)
         if table is None:
-            raise errors.no_table(name)
+            raise errors.no_table(f"{errors.NO_TABLE}: Table: {name} not found")
         kinds, simulation = ("HASH", "RANGE"), self._settings.simulation
         billing: dict[str, object] = {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}
         if simulation and simulation.mode == "provisioned":

@@ -173,7 +173,7 @@ def _texts(encoder: CellEncoder, chance: Chance, least: int, most: int) -> Itera
     coded = [word.encode(encoder.dialect.encoding, "ignore").decode(encoder.dialect.encoding) for word in WORDS]
     known = [word for word in WORDS if word in coded and word not in encoder.dialect.null_values]
     known = [word for word in known if encoder.recipe.quoting == "all" or not encoder.quotes(word)]
-    quoted, broken = (round(encoder.recipe.defects.share(kind) * POOL) for kind in (QUOTES, LINE_BREAKS))
+    quoted, broken = (round(encoder.recipe.share(kind) * POOL) for kind in (QUOTES, LINE_BREAKS))
     if (quoted or broken) and not quote:
         raise BadRecipe(f"the feed's files know no quotes: {QUOTES} and {LINE_BREAKS} cannot be made.")
     if quoted + broken > POOL:

@@ -40,7 +40,7 @@ class Inject(NamedTuple):
 def injects_of(recipe: Recipe, columns: tuple[str, ...]) -> list[Inject]:
     """Return the ways in which rows are to be spoiled; each reason's share is divided among its own."""
     found = []
-    for reason, share in recipe.defects.rejects:
+    for reason, share in recipe.rejects.items():
         ways = _ways(reason, recipe.schema, columns)
         if not ways:
             raise BadRecipe(
@@ -134,7 +134,7 @@ class Plan:
         line_end = LINE_ENDS[recipe.line_end]
         self.recipe, self.pieces = recipe, pieces
         self.generators = {encoder.name: generator_of(encoder, pieces) for encoder in encoders}
-        if recipe.defects.share(Reason.BAD_ENCODING) and all(
+        if recipe.share(Reason.BAD_ENCODING) and all(
             generator.anchor is None for generator in self.generators.values()
         ):
             raise BadRecipe("bad_encoding needs a column of free text, or of another with characters beyond ASCII.")
@@ -168,7 +168,7 @@ _plan = lru_cache(maxsize=16)(Plan)
 
 
 def _check(recipe: Recipe) -> None:
-    schema, dialect, rejected = recipe.schema, recipe.schema.dialect, recipe.defects.rejected
+    schema, dialect, rejected = recipe.schema, recipe.schema.dialect, sum(recipe.rejects.values())
     ascii_text, given, column = bytes(range(1, 128)), dict(recipe.columns), schema.partition_column
     marks = (dialect.delimiter, dialect.quote, dialect.escape)
     if not schema.numbering_column:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from ingest.contract import Reason
 from loadtest.workload.schema import BadRecipe, Schema, read_schema
@@ -24,52 +24,11 @@ UNUSUAL = (QUOTES, LINE_BREAKS, BLANK_LINES, DUPLICATES)
 MOST = {DUPLICATES: 0.96}
 
 
-@dataclass(frozen=True, slots=True)
-class Defects:
-    """Shares by kind: of the rows, or of the cells of free text."""
-
-    shares: tuple[tuple[str, float], ...] = ()
-
-    @classmethod
-    def of(cls, shares: Mapping[str, float | str]) -> "Defects":
-        """Return defects by kind."""
-        for kind, share in shares.items():
-            if kind not in REJECTED + UNUSUAL:
-                raise BadRecipe(f"defects {kind!r}: accepted are {', '.join(REJECTED + UNUSUAL)}.")
-            if not re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", str(share)) or float(share) > MOST.get(kind, 1):
-                raise BadRecipe(f"defects {kind} = {share}: a share is 0 to {MOST.get(kind, 1)}.")
-        defects = cls(tuple((kind, float(share)) for kind, share in sorted(shares.items()) if float(share)))
-        if defects.rejected > 1:
-            raise BadRecipe(f"the shares of rejected rows add up to {defects.rejected:g}, more than all.")
-        return defects
-
-    def share(self, kind: str) -> float:
-        """Return the share of one kind."""
-        return dict(self.shares).get(kind, 0.0)
-
-    @property
-    def rejects(self) -> tuple[tuple[str, float], ...]:
-        """The kinds that are rejected, with their shares."""
-        return tuple((kind, share) for kind, share in self.shares if kind in REJECTED)
-
-    @property
-    def rejected(self) -> float:
-        """The share of rows that are rejected."""
-        return sum(share for _, share in self.rejects)
-
-
-CLEAN = Defects()
-
-
-KeyOrder = Literal["random", "sorted", "hot"]
-Compression = Literal["none", "gzip", "bz2", "zstd"]
-Quoting = Literal["needed", "all"]
-LineEnd = Literal["lf", "crlf"]
-CHOICES: dict[str, tuple[str, ...]] = {
-    "key_order": get_args(KeyOrder),
-    "compression": get_args(Compression),
-    "quoting": get_args(Quoting),
-    "line_end": get_args(LineEnd),
+CHOICES = {
+    "key_order": ("random", "sorted", "hot"),
+    "compression": ("none", "gzip", "bz2", "zstd"),
+    "quoting": ("needed", "all"),
+    "line_end": ("lf", "crlf"),
 }
 MOST_FILES = 100_000
 ROW_BITS = 38  # of a number: what is above them is the file's
@@ -90,12 +49,12 @@ class Recipe:
     text_bytes: int | None = None  # before compression
     seed: int = 1
     columns: tuple[tuple[str, str], ...] = ()  # with their distributions
-    defects: Defects = CLEAN
-    key_order: KeyOrder = "random"
-    compression: Compression = "none"
-    quoting: Quoting = "needed"
+    defects: tuple[tuple[str, float], ...] = ()  # shares by kind: of the rows, or of the cells of free text
+    key_order: str = "random"
+    compression: str = "none"
+    quoting: str = "needed"
     byte_order_mark: bool = False
-    line_end: LineEnd = "lf"
+    line_end: str = "lf"
     file: int = 0  # files of other numbers have other keys, whatever else is equal
     segment_bytes: int = SEGMENT_BYTES
 
@@ -116,6 +75,15 @@ class Recipe:
         if wanted not in ("auto", self.compression):
             raise BadRecipe(f"the feed {self.schema.feed!r} takes files of compression {wanted!r} only.")
 
+    def share(self, kind: str) -> float:
+        """Return the share of one kind of defects."""
+        return dict(self.defects).get(kind, 0.0)
+
+    @property
+    def rejects(self) -> dict[str, float]:
+        """The kinds of rows that are rejected, with their shares."""
+        return {kind: share for kind, share in self.defects if kind in REJECTED}
+
 
 def recipe_of(
     feeds: Path,
@@ -133,9 +101,20 @@ def recipe_of(
         read_schema(feeds, feed),
         text_bytes=parse_size(size) if isinstance(size, str) else size,
         columns=tuple((name, str(distribution)) for name, distribution in (columns or {}).items()),
-        defects=Defects.of(defects or {}),
+        defects=_shares(defects or {}),
         **fields,
     )
+
+
+def _shares(defects: Mapping[str, float | str]) -> tuple[tuple[str, float], ...]:
+    for kind, share in defects.items():
+        if kind not in REJECTED + UNUSUAL:
+            raise BadRecipe(f"defects {kind!r}: accepted are {', '.join(REJECTED + UNUSUAL)}.")
+        if not re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", str(share)) or float(share) > MOST.get(kind, 1):
+            raise BadRecipe(f"defects {kind} = {share}: a share is 0 to {MOST.get(kind, 1)}.")
+    if (rejected := sum(float(share) for kind, share in defects.items() if kind in REJECTED)) > 1:
+        raise BadRecipe(f"the shares of rejected rows add up to {rejected:g}, more than all.")
+    return tuple((kind, float(share)) for kind, share in sorted(defects.items()) if float(share))
 
 
 def parse_size(text: str) -> int:

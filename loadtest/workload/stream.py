@@ -107,7 +107,7 @@ def _draw(plan: Plan, what: str, numbers: Numbers) -> U64:
 
 def _repeats(plan: Plan, numbers: Numbers, first: int) -> tuple[Numbers, Numbers]:
     """Return for each row the one that it has the key of, and the one that it has the content of."""
-    own, share = np.arange(len(numbers)), plan.recipe.defects.share(DUPLICATES)
+    own, share = np.arange(len(numbers)), plan.recipe.share(DUPLICATES)
     if not share:
         return own, own
     keys = keys_of(_draw(plan, "again", numbers), _draw(plan, "which", numbers), share)
@@ -121,7 +121,7 @@ def _places(plan: Plan, cells: Mapping[str, Cells], kinds: Numbers, blank: U64) 
     places = np.empty((len(kinds), len(pieces) + 1), np.int32)
     for at, piece in enumerate(pieces):
         places[:, at] = piece
-    is_followed = blank < plan.recipe.defects.share(BLANK_LINES) * (1 << 32)
+    is_followed = blank < plan.recipe.share(BLANK_LINES) * (1 << 32)
     places[:, -1] = np.where(is_followed, plan.line_ends[1], plan.line_ends[0])
     ends = dict(zip(cells, np.cumsum([len(made.pieces) for made in cells.values()]).tolist(), strict=True))
     for kind, instead in enumerate(plan.bad_cells, start=1):
@@ -168,7 +168,7 @@ class Generation:
         most = recipe.text_bytes or len(plan.head + plan.foot) + rows * row_bytes
         self.most_bytes = most + most // 100 + 1024  # no more come out; what cannot be compressed grows a little
         self.likely_bytes = recipe.text_bytes or int(rows * plan.likely_row_bytes)  # of the text, about
-        self.has_rejects = recipe.defects.rejected > 0
+        self.has_rejects = bool(recipe.rejects)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the file's bytes, some 100 KB to 1 MB at a time."""

@@ -9,8 +9,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from ingest.contract import Status
-from loadtest.chaos.settings import CHANGES_TABLE, KB, TABLE, ChaosSettings
-from loadtest.chaos.uploads import Dropper
+from loadtest.chaos.uploads import CHANGES_TABLE, KB, TABLE, ChaosSettings, Dropper
 from loadtest.harness.read_back import s3_notification
 
 SETTINGS = ChaosSettings(seconds=1, seed=3, sizes=(KB, 50 * KB))

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from ingest.contract import Status
-from loadtest.chaos.settings import FEED, FEEDS
-from loadtest.chaos.uploads import COLUMNS, DEFECTS
+from loadtest.chaos.uploads import COLUMNS, DEFECTS, FEED, FEEDS
 from loadtest.checker.found import Expected, Found, TableFound
 from loadtest.checker.judge import BLOCK_BYTES, COUNTS, judge
 from loadtest.workload.recipe import recipe_of
