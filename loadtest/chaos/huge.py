@@ -68,7 +68,7 @@ def perform(case: HugeCase, report: Report) -> dict[str, Any]:
         found, replayed = here.end()
         result = {
             "case": case.name,
-            "bytes": sum(file.size for file in files),
+            "bytes": sum(file.bytes for file in files),
             "seconds": round(seconds, 1),
             "rows_per_s": round(sum(file.rows for file in files) / seconds),
             "workers": len(case.skews_s),
@@ -106,7 +106,7 @@ def _load(here: Testbed, case: HugeCase, files: Sequence[Expected], report: Repo
     """Send notifications of the files; return how many seconds passed until the last had ended."""
     begun_s, client = time.monotonic(), here.stack_client
     for number, file in enumerate(files):
-        client.send(client.notification(file.key, sequencer=f"{number:016X}", etag=file.etag, size=file.size))
+        client.send(client.notification(file.key, sequencer=f"{number:016X}", etag=file.etag, size=file.bytes))
     statistics, chance = here.simulator.statistics, random.Random(case.seed)
     things = [Every(REPORT_EVERY_S, None, lambda: report(f"{case.name}: {statistics.items:,} puts"))]
     if case.kill_every_s:

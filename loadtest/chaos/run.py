@@ -78,7 +78,7 @@ class ChaosRun:
 
     def _open_bytes(self) -> int:
         """Return how many bytes of files are dropped and have not ended."""
-        return sum(file.size for file in self.dropper.files if (file.key, file.etag) not in self.testbed.ended)
+        return sum(file.bytes for file in self.dropper.files if (file.key, file.etag) not in self.testbed.ended)
 
     def _is_quiet(self) -> bool:
         """Return whether all that must end has ended, and nothing is left to do."""

@@ -185,7 +185,7 @@ class Dropper:
         key = f"{prefix}{number:04d}-poison.csv"
         etag = self._stack_client.drop(key, content)
         failed = frozenset({Status.FAILED})
-        self._remember(Expected(key=key, table=TABLE, size=len(content), statuses=failed, etag=etag), "twice")
+        self._remember(Expected(key=key, table=TABLE, bytes=len(content), statuses=failed, etag=etag), "twice")
 
     def _send_poison(self, number: int) -> None:
         body = self._chance.choice(['{"ingest": "dance", "number": %d}', "no JSON %d", '{"Records": [{"number": %d}]}'])
@@ -198,7 +198,7 @@ class Dropper:
         news = news or self._one_of(NEWS)
         self.counts[f"notified {news}"] += 1
         sequencer = f"{next(self._sequence):016X}"
-        body = self._stack_client.notification(file.key, sequencer=sequencer, etag=file.etag, size=file.size)
+        body = self._stack_client.notification(file.key, sequencer=sequencer, etag=file.etag, size=file.bytes)
         delays = {
             "once": [0.0],
             "twice": [0.0, self._chance.uniform(0, 10)],

@@ -223,7 +223,7 @@ def _judge_puts(
         return
     written = [(file, int(e.get("rows_written", 0))) for file in files for e in entries.get(file.name, ())]
     replacing = sum(max(0, count - file.items) for file, count in written)
-    across_blocks = sum(min(file.superseded[1], GROUP * (file.size // BLOCK_BYTES)) for file in files)
+    across_blocks = sum(min(file.superseded[1], GROUP * (file.bytes // BLOCK_BYTES)) for file in files)
     doubled = table.overwritten - replacing - across_blocks
     if doubled > 0:
         result.doubled += doubled

@@ -155,7 +155,7 @@ class StackDeployment:
         for key, (file, etag) in list(self._again.items()):
             if head := heads.get(f"{self._bucket}/{key}"):
                 sequencer = str(head["sequencer"])
-                body = s3_notification(self._bucket, key, sequencer=sequencer, etag=etag, size=file.size)
+                body = s3_notification(self._bucket, key, sequencer=sequencer, etag=etag, size=file.bytes)
                 bodies += [body] * (self._scenario.notices - 1)
                 del self._again[key]
         send_all(self._sqs, self._queue_url, bodies)

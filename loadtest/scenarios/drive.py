@@ -162,7 +162,7 @@ def _made(scenario: Scenario, name: str, deployment: Deployment, seed: int, prog
 def document(run: Run, results: Results, check_result: CheckResult) -> Document:
     """Return objectives, result, figures, samples and files of a run."""
     entries = {str(entry["file"]["key"]): entry for entry in results.found.entries}
-    files = [_file(file.key, file.size, entries.get(file.key, {}), run.dropped_s.get(file.key)) for file in run.files]
+    files = [_file(file.key, file.bytes, entries.get(file.key, {}), run.dropped_s.get(file.key)) for file in run.files]
     samples = _samples(run, results)
     figures = _figures(run, results, files, samples)
     goals = [objective.judged(figures) for objective in run.scenario.objectives]

@@ -94,7 +94,7 @@ class SimDeployment:
         bodies: list[str] = []
         for file in files:
             etag = find(self._testbed.objects, f"/{file.key}").etag.strip('"')
-            sent = self._stack_client.notification(file.key, sequencer=FIRST, etag=etag, size=file.size)
+            sent = self._stack_client.notification(file.key, sequencer=FIRST, etag=etag, size=file.bytes)
             bodies += [sent] * self._notices
         random.Random(len(bodies)).shuffle(bodies)
         self._stack_client.send(*bodies)

@@ -59,11 +59,20 @@ class Write(Asked):
         return self.change.of(before or self.item)
 
 
+@contextmanager
+def _shape() -> Iterator[None]:
+    """Make what is missing or of the wrong type in a request a SerializationException."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise not_json() from error
+
+
+@_shape()
 def batch(body: bytes, tables: Tables) -> list[Write]:
     """Return the puts and deletes of a BatchWriteItem."""
     requests = _document(body).get("RequestItems") or {}
-    with _shape():
-        counts = [len(asked) for asked in requests.values()]
+    counts = [len(asked) for asked in requests.values()]
     if not counts or min(counts) < 1 or max(counts) > MAX_REQUESTS:
         raise invalid(
             "1 validation error detected: Value at 'requestItems' failed to satisfy constraint: "
@@ -71,8 +80,7 @@ def batch(body: bytes, tables: Tables) -> list[Write]:
         )
     if sum(counts) > MAX_REQUESTS:
         raise invalid("Too many items requested for the BatchWriteItem call")
-    with _shape():
-        writes = [_write(named, request, tables) for named, asked in requests.items() for request in asked]
+    writes = [_write(named, request, tables) for named, asked in requests.items() for request in asked]
     _check_distinct(writes)
     return writes
 
@@ -81,19 +89,19 @@ _MEMBERS = {"TableName", "ConditionExpression", "ReturnValuesOnConditionCheckFai
 _MEMBERS |= {"ExpressionAttributeNames", "ExpressionAttributeValues"}
 
 
+@_shape()
 def single(operation: str, body: bytes, tables: Tables) -> Write:
     """Return the write of a PutItem, UpdateItem or DeleteItem; the name of the operation is in lower case."""
     document, holds = _document(body), "Item" if operation == "putitem" else "Key"
     _check_members(document, _MEMBERS | {holds, *(["UpdateExpression"] if operation == "updateitem" else ())})
     if not document.get(holds):
         raise invalid(f"{holds} cannot be null")
-    with _shape():
-        named, attributes = str(document["TableName"]), document[holds]
-        if table := _table(named, tables):
-            _check_keys_of_put(attributes, table) if holds == "Item" else _check_key_alone(attributes, table)
-        kind = "PutRequest" if holds == "Item" else "DeleteRequest"
-        write = _write(named, {kind: {holds: attributes}}, tables)
-        more = _expressions(document, {key.name for key in table.keys} if table else set())
+    named, attributes = str(document["TableName"]), document[holds]
+    if table := _table(named, tables):
+        _check_keys_of_put(attributes, table) if holds == "Item" else _check_key_alone(attributes, table)
+    kind = "PutRequest" if holds == "Item" else "DeleteRequest"
+    write = _write(named, {kind: {holds: attributes}}, tables)
+    more = _expressions(document, {key.name for key in table.keys} if table else set())
     if operation == "updateitem":
         more = {"item": attributes, "change": NO_CHANGE, **more}
     return replace(write, returns_old=document.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD", **more)
@@ -110,21 +118,21 @@ def _expressions(document: Mapping[str, Any], keys: set[str]) -> dict[str, Any]:
     return found
 
 
+@_shape()
 def keys(body: bytes, tables: Tables) -> tuple[list[Asked], Mapping[str, Mapping[str, Any]]]:
     """Return what a BatchGetItem asks for, and its parts by table, as it names them."""
     requests = _document(body).get("RequestItems")
     if not requests:
         raise invalid("BatchGetItem must have some requests set")
     asked: list[Asked] = []
-    with _shape():
-        for named, request in requests.items():
-            _check_members(request, {"Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"})
-            if not request["Keys"]:
-                raise invalid(f"The list of keys in RequestItems for BatchGetItem is required: {named} has empty list")
-            table = _table(named, tables)
-            for key in request["Keys"]:
-                _check_key_alone(key, table)
-                asked.append(Asked(named.rpartition("/")[2], named, key, tuple(key_values(key, table))))
+    for named, request in requests.items():
+        _check_members(request, {"Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"})
+        if not request["Keys"]:
+            raise invalid(f"The list of keys in RequestItems for BatchGetItem is required: {named} has empty list")
+        table = _table(named, tables)
+        for key in request["Keys"]:
+            _check_key_alone(key, table)
+            asked.append(Asked(named.rpartition("/")[2], named, key, tuple(key_values(key, table))))
     if len(asked) > MAX_KEYS:
         raise invalid("Too many items requested for the BatchGetItem call")
     _check_distinct(asked)
@@ -176,26 +184,16 @@ def request_items(asked: Iterable[Asked]) -> dict[str, list[Mapping[str, Any]]]:
     return tables
 
 
-@contextmanager
-def _shape() -> Iterator[None]:
-    """Make what is missing or of the wrong type in a request a SerializationException."""
-    try:
-        yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise not_json() from error
-
-
+@_shape()
 def described(body: bytes) -> str:
     """Return the table that a DescribeTable names, be it named by ARN or not."""
-    with _shape():
-        return str(_document(body)["TableName"]).rpartition("/")[2]
+    return str(_document(body)["TableName"]).rpartition("/")[2]
 
 
 def _document(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_REQUEST_BYTES:
         raise invalid("The request is larger than 16 MB")
-    with _shape():
-        document = json.loads(body)
+    document = json.loads(body)
     if not isinstance(document, dict):
         raise not_json()
     return document

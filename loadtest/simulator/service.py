@@ -69,7 +69,8 @@ class Service:
         self.written_items = WrittenItems(settings.sequence)
         self._settings, self._clock = settings, clock
         self._spool = settings.spool.open("wb", buffering=1 << 20) if settings.spool else None
-        self._schedule = Schedule(settings.faults) if settings.faults else None
+        self._schedule = Schedule(settings.faults)
+        self.statistics.faults = self._schedule.counts
         self._chance = random.Random(settings.latency.seed)
         self._capacities: dict[str, Capacity] = {}
         throttles = settings.faults is not None and settings.faults.throttled_items > 0
@@ -82,9 +83,7 @@ class Service:
         if self._is_fast and operation == _BATCH:
             self._count(body)
             return _ALL_TAKEN
-        fault = self._schedule.next() if self._schedule and operation in _OF_ITEMS else None
-        if fault is not None:
-            self.statistics.faults[str(fault)] += 1
+        fault = self._schedule.next() if operation in _OF_ITEMS else None
         status, content = self._answered(operation, body, fault)
         ending = ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT
         return Answer(content, status, self._delay_s(fault), ending, is_crc32_right=fault is not Fault.WRONG_CRC32)
@@ -162,7 +161,7 @@ class Service:
             item = self.written_items.item(one)
             size = item_bytes(item) if item else 0
             is_consistent = bool(parts[one.named].get("ConsistentRead"))
-            reason = Reason.READ_KEY_RANGE if self._throttles_item() else None
+            reason = Reason.READ_KEY_RANGE if self._schedule.throttles_next_item() else None
             if reason or size > room:
                 left.append((one, reason))
                 continue
@@ -223,12 +222,9 @@ class Service:
         after = write.after(before) if write.change else None
         return write_units(max(item_bytes(before), item_bytes(after) if after else write.bytes))
 
-    def _throttles_item(self) -> bool:
-        return self._schedule is not None and self._schedule.throttles_next_item()
-
     def _reason(self, write: Write, units: float) -> Reason | None:
         """Return why a write finds no capacity; None: it does."""
-        if self._throttles_item():
+        if self._schedule.throttles_next_item():
             return Reason.KEY_RANGE
         if (simulation := self._settings.simulation) is None:
             return None

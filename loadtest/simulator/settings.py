@@ -1,6 +1,7 @@
 """What a simulator is to do, and which requests go wrong. With nothing set it takes all that comes, and counts it."""
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -85,9 +86,10 @@ class Faults:
 
 
 class Schedule:
-    """Decides request by request; same faults and seed, same decisions."""
+    """Decides request by request, and counts; same faults and seed, same decisions."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Faults | None) -> None:
+        faults, self.counts = faults or Faults(), Counter[str]()
         self._chance, self._of_items = random.Random(faults.seed), random.Random(faults.seed)
         self._throttled_items = faults.throttled_items
         self._shares = [(fault, share) for fault, share in faults.shares().items() if share]
@@ -98,6 +100,7 @@ class Schedule:
         for fault, share in self._shares:
             drawn -= share
             if drawn < 0:
+                self.counts[fault] += 1
                 return fault
         return None
 

@@ -68,7 +68,7 @@ def test_what_lies_in_the_bucket_is_the_last_version_of_each_key() -> None:
     dropper, bucket = dropped()
     last = {file.key: file for file in dropper.files}
     assert {key: len(data) for key, data in bucket.objects.items()} == {
-        key: file.size for key, file in last.items() if key in bucket.objects
+        key: file.bytes for key, file in last.items() if key in bucket.objects
     }
     gone = [file for key, file in last.items() if key not in bucket.objects]
     assert len(gone) == dropper.counts["deleted"]

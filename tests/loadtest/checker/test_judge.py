@@ -17,14 +17,14 @@ from loadtest.workload.stream import GROUP, hashes_of
 FILE = Expected(
     key="a.csv",
     table="T",
-    size=1000,
+    bytes=1000,
     rows=100,
     items=90,
     checksum=7,
     rejected={"bad_number": 3, "ragged_row": 1},
     superseded=(4, 6),
 )
-OTHER = Expected(key="b.csv", table="T", size=10, rows=10, items=10, checksum=2**64 - 1)
+OTHER = Expected(key="b.csv", table="T", bytes=10, rows=10, items=10, checksum=2**64 - 1)
 ENTRY: dict[str, Any] = {
     "file": {"key": "a.csv"},
     "status": Status.COMPLETE,
@@ -101,7 +101,7 @@ def test_rows_that_replace_an_earlier_one_of_another_segment_are_not_doubled() -
 
 def test_a_row_may_replace_one_of_the_block_before_and_no_more_than_stand_so_close() -> None:
     """Its earlier row was in the table before the block of the later one was read."""
-    split = replace(FILE, size=2 * BLOCK_BYTES, superseded=(4, 500))
+    split = replace(FILE, bytes=2 * BLOCK_BYTES, superseded=(4, 500))
     assert judge([split, OTHER], table(overwritten=1 + 2 * GROUP)).ok
     assert judge([split, OTHER], table(overwritten=2 + 2 * GROUP)).doubled == 1
     few = replace(split, superseded=(4, 6))
@@ -210,7 +210,7 @@ def test_poison_must_be_in_the_dead_letter_queue_and_nothing_else_may_be() -> No
     assert "the first: y" in problems(replace(poisoned, dead_letters=["x", "y"]))[0]
 
 
-RECIPE = recipe_of(FEEDS, FEED, size=300_000, columns=COLUMNS, defects=DEFECTS, file=3)
+RECIPE = recipe_of(FEEDS, FEED, bytes=300_000, columns=COLUMNS, defects=DEFECTS, file=3)
 
 
 def leaves(hashes: list[int]) -> list[str]:
