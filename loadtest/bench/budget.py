@@ -178,7 +178,6 @@ OPTIONS = {"case": ([*CASES], "only that one"), "seeds": (2, "runs of each, with
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Simulate each case; missing a goal is a result, not a failure."""
     table = ResultTable(*FIELDS, case=22)
     runs = [(name, *run) for name in arguments.case or CASES for run in CASES[name].runs]
     measured = []
@@ -222,7 +221,6 @@ def _one(case: BudgetCase, budget: float, workers: int, seed: int) -> dict[str, 
 
 
 def judge(measured: list[Document]) -> Iterator[Goal]:
-    """Yield each goal."""
     over = "units of the worst ten seconds, of what is allowed (1.05 budgets and one request of each worker)"
     held = [run["worst_window"] / run["allowed"] for run in measured if CASES[run["case"]].holds]
     if held:

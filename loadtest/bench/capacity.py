@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.bench.measuring import Document, Goal, finish
-from loadtest.bench.processes import load_all, simulator
+from loadtest.bench.surroundings import load_all, simulator
 from loadtest.simulator import Key, Latency, Simulation, Table, checksum
 
 TABLE, INTERLEAVED, IN_ORDER = "LoadtestCapacity", "LoadtestInterleaved", "LoadtestInOrder"
@@ -33,7 +33,6 @@ OPTIONS = {
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measure how loads use and share a table's capacity; missing a goal is a result, not a failure."""
     with tempfile.TemporaryDirectory() as folder:
         shared = share_a_table(Path(folder), arguments.rows)
         spreads = list(spread_over_partitions(Path(folder), arguments.customers, arguments.seed))
@@ -128,7 +127,6 @@ def write_customers(path: Path, customers: int, chance: random.Random | None) ->
 
 
 def judge(shared: Document, spreads: list[Document]) -> Iterator[Goal]:
-    """Yield each goal."""
     shuffled, ordered, as_it_is = (spread["rows_per_s"] for spread in spreads)
     demand, requests = PROCESSES * shared["demand_per_s"] / WCU, "share of the requests throttled in whole or part"
     yield Goal(f"times the capacity of {WCU} units/s that is demanded", demand, at_least=4)

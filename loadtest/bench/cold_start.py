@@ -21,9 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import FEEDS_FILE, Env
-from loadtest.bench.files import BUCKET, FEEDS, write_sample
 from loadtest.bench.measuring import Document, Goal, ResultTable, finish, spread
-from loadtest.bench.processes import ROOT, Endpoint, environment
+from loadtest.bench.surroundings import BUCKET, FEEDS, ROOT, Endpoint, environment, write_sample
 from loadtest.harness.read_back import s3_notification
 from loadtest.simulator import Simulator
 from loadtest.simulator.server import Elsewhere
@@ -77,7 +76,6 @@ OPTIONS = {
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measure; missing the goal is a result, not a failure."""
     busy = round(os.getloadavg()[0], 1)  # figures by the clock suffer from it, those of CPU hardly
     starts, table = [], ResultTable("code", "step", "ms", "ms_of_cpu", code=17, step=31, ms=19)
     with tempfile.TemporaryDirectory() as folder, world(Path(folder), arguments.seed) as around:

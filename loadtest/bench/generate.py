@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from loadtest.bench.files import FEEDS, MB, RECIPES, Sample
 from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, finish, measure
-from loadtest.bench.processes import ROOT
+from loadtest.bench.surroundings import FEEDS, MB, RECIPES, ROOT, Sample
 from loadtest.harness import process
 
 MIXED = str(RECIPES / "mixed.toml")
@@ -30,7 +29,6 @@ OPTIONS = {"megabytes": (1000, "size of each file's text"), "repeat": (3, "how o
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measure; missing a goal is a result, not a failure."""
     table = ResultTable("kind", "text_bytes", "mb_per_cpu_second", "peak_resident_bytes", kind=12)
     of_all = arguments.megabytes * MB, arguments.repeat, arguments.seed
     makings = [table.add(make(kind, *of_all)) for kind in KINDS]

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.bench.files import MB, generation
 from loadtest.bench.measuring import Document, ResultTable, finish, printed
-from loadtest.bench.processes import ROOT, ingest
+from loadtest.bench.surroundings import MB, ROOT, generation, ingest
 from loadtest.harness import process
 from loadtest.harness.process import ProcessResult
 

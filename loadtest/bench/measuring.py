@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadtest.bench.files import MB, Sample
+from loadtest.bench.surroundings import MB, Sample
 from loadtest.harness.process import ProcessResult
 from loadtest.harness.results import origin, write_document
 

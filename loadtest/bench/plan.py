@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench.files import KEY, LINE_BREAKS, MB, QUOTE_FREE, QUOTED, samples
 from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, finish, measure, printed
-from loadtest.bench.processes import ROOT
+from loadtest.bench.surroundings import KEY, LINE_BREAKS, MB, QUOTE_FREE, QUOTED, ROOT, samples
 from loadtest.harness import process
 
 COMMAND = (sys.executable, "-m", "loadtest.bench.peers", "plan")
@@ -21,7 +20,6 @@ OPTIONS = {"megabytes": (1000, "size of each file"), "repeat": (3, "how often ea
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measure planning for each kind of file; missing a goal is a result, not a failure."""
     rates = ("mb_per_cpu_second", "mb_per_cpu_second_with_start_up")
     table = ResultTable("kind", "file_bytes", "segments", *rates, "peak_resident_bytes", kind=19)
     of_all = arguments.megabytes * MB, arguments.repeat, arguments.seed
@@ -66,7 +64,6 @@ def _is_right(segments: list[Any], path: Path) -> bool:
 
 
 def judge(plannings: list[Document]) -> Iterator[Goal]:
-    """Yield the goals of each kind."""
     for planning in plannings:
         what = f"MB planned per CPU-second, {planning['kind']}"
         for field, addition in (("mb_per_cpu_second", ""), ("mb_per_cpu_second_with_start_up", ", with start-up")):

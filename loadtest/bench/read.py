@@ -8,9 +8,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from loadtest.bench.files import LINE_BREAKS, MB, QUOTE_FREE, Sample, samples
 from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, finish, measure, printed
-from loadtest.bench.processes import ROOT, ingest
+from loadtest.bench.surroundings import LINE_BREAKS, MB, QUOTE_FREE, ROOT, Sample, ingest, samples
 from loadtest.harness import process
 
 INGEST, CHECK, PANDAS, PYARROW = "ingest", "ingest check", "pandas chunks", "bare pyarrow"
@@ -27,7 +26,6 @@ OPTIONS = {
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measure all readers; missing a goal is a result, not a failure."""
     arguments.megabytes = sorted(arguments.megabytes or [100, 400])
     readers = list(READERS)
     if not find_spec("pandas"):

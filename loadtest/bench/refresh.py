@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ingest.contract import Price
 from loadtest.bench.measuring import Document, Goal, ResultTable, finish
-from loadtest.bench.processes import environment, ingest, load_all, simulator
+from loadtest.bench.surroundings import environment, ingest, load_all, simulator
 from loadtest.simulator import Key, Table
 
 CHANGED = 0.05
@@ -28,7 +28,6 @@ OPTIONS = {"rows": (20_000, "of the file")}
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Count; missing a goal is a result, not a failure."""
     table = ResultTable("items", "way", "read_units", "write_units", "cents", "planned_cents", way=16)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "feeds.toml").write_text(FEEDS)
@@ -66,7 +65,6 @@ def write_rows(path: Path, rows: int, note: int, *, changed: float) -> None:
 
 
 def judge(bills: list[Document]) -> Iterator[Goal]:
-    """Yield each goal."""
     for items, most in {"small": 0.3, "large": 0.15}.items():
         every, skipping = (bill for bill in bills if bill["items"] == items)
         share, differs = skipping["cents"] / every["cents"], every["held"] != skipping["held"]

@@ -18,9 +18,8 @@ from typing import Any
 
 from ingest.contract import FEEDS_FILE
 from loadtest.bench.cold_start import PROBE, agree, agreeing
-from loadtest.bench.files import BUCKET, FEEDS, write_sample
 from loadtest.bench.measuring import Document, Goal, ResultTable, finish, spread
-from loadtest.bench.processes import ROOT
+from loadtest.bench.surroundings import BUCKET, FEEDS, ROOT, write_sample
 from loadtest.harness.read_back import MOST_MESSAGES, s3_notification
 from loadtest.s3_server.server import find
 from loadtest.simulator.service import Answer
@@ -35,7 +34,6 @@ OPTIONS = {"files": (1000, "how many files at once"), "repeat": (5, "loads of ea
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measure; missing the goal is a result, not a failure."""
     table, measured = ResultTable(*FIELDS, files_per_second=19, files_per_cpu_second=20, calls_per_file=60), []
     for workers in WORKERS:
         with tempfile.TemporaryDirectory() as folder:

@@ -16,10 +16,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench.files import MB, SHAPES, Sample, samples
 from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, measure
 from loadtest.bench.peers import MODES
-from loadtest.bench.processes import ROOT, Endpoint, environment, ingest, simulator, trusting
+from loadtest.bench.surroundings import (
+    MB,
+    ROOT,
+    SHAPES,
+    Endpoint,
+    Sample,
+    environment,
+    ingest,
+    samples,
+    simulator,
+    trusting,
+)
 from loadtest.harness import process
 from loadtest.harness.results import origin, write_document
 from loadtest.simulator import Latency
@@ -160,7 +170,6 @@ OPTIONS = {
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measure; missing a goal is a result, not a failure."""
     out: Path = arguments.out
     parts: dict[str, Any] = json.loads(out.read_text())["parts"] if out.exists() else {}
     for name in arguments.part or PARTS:
@@ -180,7 +189,6 @@ def _part(name: str, arguments: argparse.Namespace) -> Document:
 
 
 def judge(parts: dict[str, list[Document]]) -> Iterator[Goal]:
-    """Yield each goal of the parts that were measured."""
     if "whole" in parts:
         yield from _judge_whole(parts["whole"])
     if "shapes" in parts:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Status
-from loadtest.workload.expected import KnownOutcome
+from loadtest.workload.checksum import KnownOutcome
 from loadtest.workload.recipe import Recipe
 
 Hashes = NDArray[np.uint64]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ingest.contract import FINAL_STATUSES, SKIPPED, LedgerKeys, Status
 from loadtest.checker.found import ONLY_COMPLETE, Entry, Expected, Found, TableFound, unfinished
-from loadtest.workload.expected import MODULUS
+from loadtest.workload.checksum import MODULUS
 from loadtest.workload.recipe import Recipe
 from loadtest.workload.stream import GROUP, hashes_of
 

@@ -28,8 +28,7 @@ from loadtest.harness.read_back import (
 from loadtest.harness.targets import Uploads
 from loadtest.scenarios.catalog import FEEDS, Scenario, tables
 from loadtest.scenarios.estimate import usd_of
-from loadtest.scenarios.log import FunctionLog, LogReader
-from loadtest.scenarios.target import Observation, Results
+from loadtest.scenarios.figures import FunctionLog, LogReader, Observation, Results
 from loadtest.workload.changes import NOT_SUMMED
 
 LEDGER_EVERY_S, LEDGER_SHARE, LOG_EVERY_S = 1.0, 0.1, 5.0

@@ -22,8 +22,8 @@ from loadtest.checker.judge import CheckResult, judge
 from loadtest.scenarios.aws import AwsTarget
 from loadtest.scenarios.catalog import Scenario, feed
 from loadtest.scenarios.deployed import LocalTarget, StackDeployment
+from loadtest.scenarios.figures import MB, Results, Samples, distribution
 from loadtest.scenarios.sim import SimDeployment, SimTarget
-from loadtest.scenarios.target import MB, Results, Samples, distribution
 
 TICK_S = 0.05
 SAMPLE_EVERY_S = 1.0

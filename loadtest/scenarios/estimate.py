@@ -15,8 +15,7 @@ from ingest.estimate.cost import (
 from ingest.estimate.duration import NEW_TABLE, Fleet, work_seconds
 from loadtest.harness.targets import part_bytes
 from loadtest.scenarios.catalog import Scenario, feed
-from loadtest.scenarios.log import FunctionLog
-from loadtest.scenarios.target import MB, usd
+from loadtest.scenarios.figures import MB, FunctionLog, usd
 
 FLEET = Fleet()  # as the stage `loadtest` of cdk.json deploys it
 FILE_S = 0.5  # of a function for a file, besides its rows: ledger, S3, a share of a cold start

@@ -18,8 +18,7 @@ from loadtest.harness.stack_client import StackClient
 from loadtest.harness.testbed import Testbed, TestbedSettings
 from loadtest.s3_server.server import find
 from loadtest.scenarios.catalog import FEEDS, Scenario, tables
-from loadtest.scenarios.log import FunctionLog
-from loadtest.scenarios.target import Observation, Results, usd
+from loadtest.scenarios.figures import FunctionLog, Observation, Results, usd
 from loadtest.workload.changes import NOT_SUMMED
 
 FUNCTION_S = 900.0

@@ -19,8 +19,7 @@ from loadtest.simulator.errors import RequestRefused
 from loadtest.simulator.items import Item
 from loadtest.simulator.requests import Asked
 from loadtest.simulator.settings import Table
-from loadtest.workload.checksum import U64, Checksum, item_hashes
-from loadtest.workload.expected import MODULUS
+from loadtest.workload.checksum import MODULUS, U64, Checksum, item_hashes
 
 
 class Statistics:

@@ -1,4 +1,4 @@
-"""Checksums of items: the same in any order, in any portions, from any number of readers.
+"""What must be found of generated files, and checksums of items: the same in any order, from any number of readers.
 
 Hashes are computed column by column, and put together from the parts of a text. A text's `linear` hash is its bytes as
 the digits of a number to the base BASE, modulo 2^64: that of `a + b` follows from those of `a` and `b`. What follows is
@@ -9,8 +9,9 @@ values'. So values that changed places, within an item or between items, change 
 import json
 import re
 from base64 import b64decode
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from decimal import MAX_EMAX, MIN_EMIN, Context
 from functools import lru_cache
 from hashlib import blake2b
@@ -20,7 +21,50 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.workload.expected import MODULUS
+MODULUS = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOutcome:
+    """What becomes of one file, or of several whose keys differ."""
+
+    rows: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)  # how many of the rows, by reason
+    superseded: tuple[int, int] = (0, 0)  # how many are replaced by a later row of their key, at least and at most
+    items: int = 0  # in the table afterwards
+    checksum: int = 0  # of these items (`loadtest.workload.checksum`)
+    bytes: int = 0  # of the file as it was delivered
+    text_bytes: int = 0  # before compression
+    not_summed: tuple[str, ...] = ()  # attributes that are about the load and not the file: not in the checksum
+
+    @property
+    def rows_rejected(self) -> int:
+        """All rejects."""
+        return sum(self.rejected.values())
+
+    @property
+    def rows_kept(self) -> int:
+        """Written and superseded together, which is exact where the superseded alone are not."""
+        return self.rows - self.rows_rejected
+
+    def plus(self, other: "KnownOutcome") -> "KnownOutcome":
+        """Return the known outcome of both, whose keys differ."""
+        return KnownOutcome(
+            self.rows + other.rows,
+            dict(sorted((Counter(self.rejected) + Counter(other.rejected)).items())),
+            (self.superseded[0] + other.superseded[0], self.superseded[1] + other.superseded[1]),
+            self.items + other.items,
+            (self.checksum + other.checksum) % MODULUS,
+            self.bytes + other.bytes,
+            self.text_bytes + other.text_bytes,
+            tuple(sorted({*self.not_summed, *other.not_summed})),
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the known outcome as JSON takes it; the checksum is hexadecimal, as JSON's numbers are not exact."""
+        least, most = self.superseded
+        return asdict(self) | {"superseded": {"min": least, "max": most}, "checksum": f"{self.checksum:016x}"}
+
 
 U64 = NDArray[np.uint64]
 BASE = 0x9E3779B97F4A7C15  # odd, and 5 modulo 8: its powers come round as late as they can

@@ -14,8 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from loadtest.workload.checksum import U64, mixed_sums, seed_of, value_hashes, words
-from loadtest.workload.expected import MODULUS, KnownOutcome
+from loadtest.workload.checksum import MODULUS, U64, KnownOutcome, mixed_sums, seed_of, value_hashes, words
 from loadtest.workload.generators import Cells, Numbers, sampler
 from loadtest.workload.plan import Plan, plan_of
 from loadtest.workload.recipe import BLANK_LINES, DUPLICATES, ROW_BITS, Recipe

@@ -18,7 +18,7 @@ from loadtest.harness.dynamodb_proxy import START_S, LedgerProxy, simulated
 from loadtest.harness.results import origin
 from loadtest.harness.stack_client import StackClient
 from loadtest.scenarios.deployed import CLOSED
-from loadtest.scenarios.log import FunctionLog, LogReader
+from loadtest.scenarios.figures import FunctionLog, LogReader
 from loadtest.simulator import Key, Table
 from loadtest.workload.recipe import recipe_of
 from loadtest.workload.stream import Generation

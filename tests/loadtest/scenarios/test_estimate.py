@@ -18,7 +18,7 @@ from loadtest.scenarios.estimate import (
     table_seconds,
     usd_of,
 )
-from loadtest.scenarios.log import FunctionLog, Invocation
+from loadtest.scenarios.figures import FunctionLog, Invocation
 
 
 def quantity(scenario: Scenario, what: str) -> float:

@@ -7,8 +7,8 @@ import pytest
 
 from ingest.contract import METRIC_NAMESPACE, Metric
 from ingest.metrics.emf import emf_line
-from loadtest.scenarios import log as module
-from loadtest.scenarios.log import FunctionLog, Invocation, LogReader
+from loadtest.scenarios import figures as module
+from loadtest.scenarios.figures import FunctionLog, Invocation, LogReader
 
 REPORT = (
     "REPORT RequestId: 1f\tDuration: 2.1 ms\tBilled Duration: 1204 ms\tMemory Size: 1769 MB\tMax Memory Used: 211 MB"

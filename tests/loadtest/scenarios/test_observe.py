@@ -7,7 +7,7 @@ from typing import Any
 
 from ingest.contract import Metric
 from ingest.metrics.emf import emf_line
-from loadtest.scenarios.log import FunctionLog, Invocation
+from loadtest.scenarios.figures import FunctionLog, Invocation
 from loadtest.scenarios.observe.command import (
     BURST_FILES,
     LARGE_ROWS,
