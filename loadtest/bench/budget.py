@@ -11,7 +11,7 @@ from functools import partial
 from itertools import accumulate
 from math import inf
 
-from loadtest.bench.budget_fleet import SAMPLE_S, TICK_S, BudgetFleet, Worker, WorkerLoad
+from loadtest.bench.budget_fleet import SAMPLE_S, TICK_S, BudgetFleet, Worker
 from loadtest.bench.measuring import Document, Goal, ResultTable, finish
 
 EVENT_S, END_S, CROWD_END_S = 45.0, 105.0, 60.0
@@ -37,11 +37,9 @@ class BudgetCase:
     capacity: float = inf  # what the table takes, of the budget
 
 
-def crowd(
-    fleet: BudgetFleet, count: int, load: Callable[[int], WorkerLoad] = lambda number: WorkerLoad()
-) -> list[Worker]:
+def crowd(fleet: BudgetFleet, count: int, load: Callable[[int], dict[str, float]] = lambda number: {}) -> list[Worker]:
     """Let workers start within a second."""
-    return [fleet.add(load(number), fleet.chance.random()) for number in range(count)]
+    return [fleet.add(fleet.chance.random(), **load(number)) for number in range(count)]
 
 
 def _some(act: Callable[[BudgetFleet, Worker], None], part: float = 0.0) -> Setup:
@@ -57,7 +55,7 @@ def _some(act: Callable[[BudgetFleet, Worker], None], part: float = 0.0) -> Setu
 def _join(fleet: BudgetFleet, count: int) -> None:
     crowd(fleet, count)
     for _ in range(count):
-        fleet.add(WorkerLoad(), EVENT_S)
+        fleet.add(EVENT_S)
 
 
 def _change(factor: float) -> Setup:
@@ -72,10 +70,10 @@ def _mixed(fleet: BudgetFleet, count: int) -> None:
     """Two in three have a fifth of an equal share to write, one in six half more than one, the others any amount."""
     equal = fleet.budget_per_s / count
 
-    def load(number: int) -> WorkerLoad:
+    def load(number: int) -> dict[str, float]:
         if number < count * 2 // 3:
-            return WorkerLoad(rows_per_s=0.2 * equal)
-        return WorkerLoad(rows_per_s=1.5 * equal) if number < count * 5 // 6 else WorkerLoad()
+            return {"rows_per_s": 0.2 * equal}
+        return {"rows_per_s": 1.5 * equal} if number < count * 5 // 6 else {}
 
     crowd(fleet, count, load)
 
@@ -95,7 +93,7 @@ def _outage(*calls: str, changes: bool = False, of_one: bool = False) -> Setup:
             for worker in workers[:2]:
                 fleet.at(EVENT_S + 10, partial(fleet.kill, worker))
             for _ in range(2):
-                fleet.add(WorkerLoad(), EVENT_S + 20)
+                fleet.add(EVENT_S + 20)
 
     return setup
 
@@ -104,7 +102,7 @@ def _churn(mean_s: float, killed: float, least_s: float, most_s: float) -> Setup
     def setup(fleet: BudgetFleet, count: int) -> None:
         def again() -> None:
             lives_s = min(most_s, max(least_s, fleet.chance.expovariate(1 / mean_s)))
-            fleet.add(WorkerLoad(lives_s=lives_s, is_killed=fleet.chance.random() < killed), fleet.now_s)
+            fleet.add(fleet.now_s, lives_s=lives_s, is_killed=fleet.chance.random() < killed)
             fleet.at(fleet.now_s + lives_s, again)
 
         for _ in range(count):
@@ -120,15 +118,15 @@ def _frozen(seconds: float, part: float) -> Setup:
 def _small_files(fleet: BudgetFleet, count: int) -> None:
     """Two workers a second come with 200 rows each, and end."""
     for number in range(int(2 * END_S)):
-        fleet.add(WorkerLoad(rows=200), number / 2)
+        fleet.add(number / 2, rows_left=200)
 
 
 def _after(seconds: float, least: float = 0.95) -> tuple[float, float, float]:
     return EVENT_S + seconds, END_S, least
 
 
-_LARGE_ITEMS = partial(crowd, load=lambda number: WorkerLoad(row_units=4.0 if number % 2 else 1.0))
-_PARK = partial(crowd, load=lambda number: WorkerLoad(rows=60 * 5))  # for a minute of what a worker needs at least
+_LARGE_ITEMS = partial(crowd, load=lambda number: {"row_units": 4.0 if number % 2 else 1.0})
+_PARK = partial(crowd, load=lambda number: {"rows_left": 60 * 5})  # for a minute of what a worker needs at least
 LARGE = ((200, 12), (5_000, 12), (40_000, 100))
 MANY = ((5, 4), (5, 12), (200, 100))
 LONG = ((5_000, 4), (5_000, 12))

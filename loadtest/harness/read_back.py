@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import partial
+from threading import Lock
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlsplit
 
@@ -16,6 +16,7 @@ from loadtest.checker.found import TableFound, is_file
 from loadtest.checker.judge import COUNTS, SKIPPED_COUNTS
 from loadtest.workload.checksum import Checksum
 
+READERS = 8  # of a table
 MOST_MESSAGES = 10  # a request
 _DEPTHS = [f"ApproximateNumberOfMessages{name}" for name in ("", "Delayed", "NotVisible")]
 
@@ -126,19 +127,23 @@ def _reasons(rejects: Sequence[Entry]) -> Counter[str]:
     return Counter(str(reason) for _, reason in rows) + Counter({"rejected again": again})
 
 
-def read_table(dynamodb: Any, name: str, *, segments: int = 1, not_summed: frozenset[str] = frozenset()) -> TableFound:
-    """Return what a table holds: every item is read, by this number of readers at once."""
-    whole = Checksum()
-    with ThreadPoolExecutor(segments) as pool:
-        for part in pool.map(partial(_sum, dynamodb, name, segments, not_summed), range(segments)):
-            whole.merge(part)
+def read_table(dynamodb: Any, name: str, not_summed: frozenset[str]) -> TableFound:
+    """Return what a table holds: every item is read, by several readers at once."""
+    whole, lock = Checksum(not_summed), Lock()
+
+    def read(segment: int) -> None:
+        for items in pages(dynamodb, name, Segment=segment, TotalSegments=READERS):
+            with lock:
+                whole.add(items)
+
+    with ThreadPoolExecutor(READERS) as pool:
+        list(pool.map(read, range(READERS)))
     return TableFound(items=whole.items, checksum=whole.value)
 
 
-def pages(dynamodb: Any, name: str, *, segment: int = 0, segments: int = 1, **more: Any) -> Iterator[list[Item]]:
-    """Yield all items of a segment of a table, in some portions."""
-    part = {"Segment": segment, "TotalSegments": segments}
-    for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True, **part, **more):
+def pages(dynamodb: Any, name: str, **part: int) -> Iterator[list[Item]]:
+    """Yield all items of a table, or of a part of it, in some portions."""
+    for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True, **part):
         yield page["Items"]
 
 
@@ -150,10 +155,3 @@ def read_items(dynamodb: Any, name: str) -> list[Entry]:
 def plain(item: Any) -> Entry:
     """Return an item of DynamoDB JSON as Python has it."""
     return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
-
-
-def _sum(dynamodb: Any, name: str, segments: int, not_summed: frozenset[str], segment: int) -> Checksum:
-    checksum = Checksum(not_summed)
-    for items in pages(dynamodb, name, segment=segment, segments=segments):
-        checksum.add(items)
-    return checksum

@@ -6,12 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ingest.contract import Metric, Price
-from ingest.estimate.cost import (
-    SQS_REQUESTS_PER_MESSAGE,
-    Charge,
-    Workload,
-    charges,
-)
+from ingest.estimate.cost import SQS_REQUESTS_PER_MESSAGE, Charge, Workload, charges
 from ingest.estimate.duration import NEW_TABLE, Fleet, work_seconds
 from loadtest.harness.targets import part_bytes
 from loadtest.scenarios.catalog import Scenario, feed

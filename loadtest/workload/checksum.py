@@ -1,4 +1,4 @@
-"""What must be found of generated files, and checksums of items: the same in any order, from any number of readers.
+"""What must be found of generated files, and checksums of items: the same in any order, in any portions.
 
 Hashes are computed column by column, and put together from the parts of a text. A text's `linear` hash is its bytes as
 the digits of a number to the base BASE, modulo 2^64: that of `a + b` follows from those of `a` and `b`. What follows is
@@ -200,11 +200,6 @@ class Checksum:
         while some := list(islice(left, _ITEMS)):
             self.value = (self.value + int(item_hashes(some, self._not_summed).sum(dtype=np.uint64))) % MODULUS
             self.items += len(some)
-
-    def merge(self, other: "Checksum") -> None:
-        """Take what another reader was given."""
-        self.value = (self.value + other.value) % MODULUS
-        self.items += other.items
 
 
 def item_hashes(items: list[Item], not_summed: frozenset[str] = frozenset()) -> U64:

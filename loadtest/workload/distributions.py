@@ -10,17 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from loadtest.workload.checksum import words
-from loadtest.workload.generators import (
-    ROW_MASK,
-    CellEncoder,
-    CellGenerator,
-    Digits,
-    EncodedCell,
-    Numbers,
-    Pieces,
-    Pool,
-    sampler,
-)
+from loadtest.workload.generators import ROW_MASK, CellEncoder, Digits, EncodedCell, Numbers, Pieces, Pool, sampler
 from loadtest.workload.recipe import LINE_BREAKS, QUOTES, Recipe
 from loadtest.workload.schema import BadRecipe
 
@@ -44,7 +34,7 @@ WORDS = (  # noqa: SIM905 - a good part of them is beyond ASCII
 Cells = list[EncodedCell]
 
 
-def generator_of(encoder: CellEncoder, pieces: Pieces) -> CellGenerator:
+def generator_of(encoder: CellEncoder, pieces: Pieces) -> Pool | Digits:
     """Return what makes a column's cells."""
     name, schema = encoder.name, encoder.schema
     text = dict(encoder.recipe.columns).get(name)

@@ -249,9 +249,6 @@ class Digits:
         return Cells([*self._before, *text, *self._after], hashes, text)
 
 
-CellGenerator = Pool | Digits
-
-
 def sampler(weights: Sequence[float]) -> Callable[[U64], Numbers]:
     """Return what chooses among values by their weights, given 32 random bits."""
     count = np.uint64(len(weights))
