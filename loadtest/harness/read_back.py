@@ -6,32 +6,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote_plus, urlsplit
 
-from boto3.dynamodb.types import TypeDeserializer
-
 from ingest.contract import LedgerKeys, Status
+from ingest.ledger.table import plain
 from loadtest.checker.found import TableFound, is_file
 from loadtest.checker.judge import COUNTS, SKIPPED_COUNTS
 from loadtest.workload.checksum import Checksum
 
 READERS = 8  # of a table
 MOST_MESSAGES = 10  # a request
-_DEPTHS = [f"ApproximateNumberOfMessages{name}" for name in ("", "Delayed", "NotVisible")]
-
-
-class Depths(NamedTuple):
-    """How many messages a queue holds: those that can be received now, delayed ones, and those in flight."""
-
-    visible: int
-    delayed: int
-    in_flight: int
-
-    @property
-    def waiting(self) -> int:
-        """Those that no worker has, delayed ones among them."""
-        return self.visible + self.delayed
 
 
 class NotSentError(RuntimeError):
@@ -60,12 +45,6 @@ def send_all(sqs: Any, url: str, bodies: Sequence[str]) -> None:
         failed = sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed")
         if failed:
             raise NotSentError(f"The queue did not take {len(failed)} messages, the first because: {failed[0]}")
-
-
-def depths(sqs: Any, url: str) -> Depths:
-    """Return how many messages a queue holds, by their state."""
-    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=_DEPTHS)["Attributes"]
-    return Depths(*(int(counts.get(name, 0)) for name in _DEPTHS))
 
 
 def taken(sqs: Any, url: str, *, wait_s: int = 0) -> Iterator[str]:
@@ -150,8 +129,3 @@ def pages(dynamodb: Any, name: str, **part: int) -> Iterator[list[Item]]:
 def read_items(dynamodb: Any, name: str) -> list[Entry]:
     """Return all items of a table, as Python has them."""
     return [plain(item) for page in pages(dynamodb, name) for item in page]
-
-
-def plain(item: Any) -> Entry:
-    """Return an item of DynamoDB JSON as Python has it."""
-    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}

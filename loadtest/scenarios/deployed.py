@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Metric, Output, table_output
 from ingest.estimate.cost import LEDGER_UNITS_PER_FILE, LEDGER_UNITS_PER_SEGMENT
+from ingest.queue.sqs import queue_depth
 from loadtest.checker.found import Expected, Found
 from loadtest.harness import read_back
 from loadtest.harness.process import Usage, members
@@ -70,9 +71,9 @@ class StackDeployment:
         if time.monotonic() >= self._next_log_s:
             self.log = self._reader.read()
             self._next_log_s = time.monotonic() + LOG_EVERY_S
-        queue = read_back.depths(self._sqs, self._queue_url)
+        queue = queue_depth(self._sqs, self._queue_url)
         rows = round(self.log.total(Metric.ROWS_WRITTEN))
-        return Observation(backlog=queue.waiting, in_flight=queue.in_flight, rows_reported=rows)
+        return Observation(backlog=queue.visible + queue.delayed, in_flight=queue.in_flight, rows_reported=rows)
 
     def ended(self) -> list[dict[str, Any]]:
         """Return the outcomes that the ledger has reported since the last call.
@@ -165,7 +166,7 @@ class StackDeployment:
     def _depth(self) -> int:
         """Return how many messages are left. The reconciler's own is there for a moment, now and then."""
         until_s = time.monotonic() + QUIET_WITHIN_S
-        while (depth := sum(read_back.depths(self._sqs, self._queue_url))) and time.monotonic() < until_s:
+        while (depth := queue_depth(self._sqs, self._queue_url).all) and time.monotonic() < until_s:
             time.sleep(1)
         return depth
 

@@ -105,7 +105,7 @@ class SimDeployment:
         self._usage.look(self._testbed.fleet.pids)
         queue = self._stack_client.depths()
         return Observation(
-            backlog=queue.waiting,
+            backlog=queue.visible + queue.delayed,
             in_flight=queue.in_flight,
             rows=self._testbed.simulator.statistics.items,
             throttles=sum(self._testbed.simulator.statistics.limited_per_second),
