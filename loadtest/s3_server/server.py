@@ -194,13 +194,10 @@ class Handler(BaseHTTPRequestHandler):
         """Send an object, a range of it, or, for HEAD, its headers."""
         try:
             found = find(self._endpoint.folder, self.path)
+            self._endpoint.count("requests")
+            self._send(found, asked_bytes(found, self.headers))
         except ReadRefused as refused:
-            return self._relay(refused)
-        self._endpoint.count("requests")
-        try:
-            return self._send(found, asked_bytes(found, self.headers))
-        except ReadRefused as refused:
-            return self._refuse(refused)
+            self._relay(refused) if refused.status == 404 else self._refuse(refused)
 
     do_HEAD = do_GET
 

@@ -15,7 +15,7 @@ from loadtest.bench.measuring import Goal, figure
 from loadtest.simulator.capacity import Simulation
 from loadtest.simulator.settings import Key, Table
 from loadtest.workload.changes import ChangesFile
-from loadtest.workload.recipe import Recipe, recipe_of
+from loadtest.workload.recipe import recipe_of
 from loadtest.workload.stream import Generation
 
 FEEDS, DECLARED = Path(__file__).parent / "feeds.toml", Path(__file__).parent / "scenarios.toml"
@@ -104,16 +104,12 @@ class Scenario:
         """How many files there are."""
         return sum(kind.count for kind in self.files)
 
-    def recipe(self, kind: Files, number: int, *, seed: int) -> Recipe:
-        """Return the generator's recipe for the file of this number."""
-        more: dict[str, Any] = {"segment_bytes": self.segment_bytes, **kind.recipe}
-        return recipe_of(FEEDS, kind.feed, rows=kind.rows, seed=seed, file=number, **more)
-
     def made(self, kind: Files, number: int, *, seed: int) -> Generation | ChangesFile:
         """Return the file of this number: its bytes, and what must become of it."""
         if feed(kind.feed).operation:
             return ChangesFile(seed=seed, files=kind.count, rows=kind.rows, file=number % kind.count)
-        return Generation(self.recipe(kind, number, seed=seed))
+        more: dict[str, Any] = {"segment_bytes": self.segment_bytes, **kind.recipe}
+        return Generation(recipe_of(FEEDS, kind.feed, rows=kind.rows, seed=seed, file=number, **more))
 
     @property
     def kept(self) -> frozenset[str]:
