@@ -20,6 +20,7 @@ from loadtest.harness.testbed import Every, Testbed, fared, figures
 
 FREEZE_LEASES = 1.6  # so long a worker is stopped: its lease has run out when it goes on
 REPORT_EVERY_S = 10.0
+_GIVEN = ("seed", "kill_every_s", "deploy_every_s", "throttled", "max_receive_count", "patience_s")
 _FARED = ("kills", "deployments", "begun_anew", "deliveries", "hand_overs")
 _FOUND = ("files", "segments", "rows", "lost", "doubled", "wrong", "stuck")
 Report = Callable[[str], None]
@@ -131,15 +132,8 @@ OPTIONS = {
 
 def run(arguments: argparse.Namespace) -> int:
     """Run; return 1 if anything is wrong."""
-    settings = ChaosSettings(
-        seconds=60 * arguments.minutes,
-        seed=arguments.seed,
-        kill_every_s=arguments.kill_every_s,
-        deploy_every_s=arguments.deploy_every_s,
-        throttled=arguments.throttled,
-        max_receive_count=arguments.max_receive_count,
-        patience_s=arguments.patience_s,
-    )
+    given = {name: value for name, value in vars(arguments).items() if name in _GIVEN}
+    settings = ChaosSettings(seconds=60 * arguments.minutes, **given)
     found = perform(settings, lambda line: print(line, flush=True))
     for name in (*_FARED, *_FOUND):
         print(f"{name:>12}: {found[name]:,}")

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from loadtest.workload.schema import BadRecipe
+from loadtest.workload.recipe import BadRecipe
 
 STDOUT = "-"
 S3 = "s3://"

@@ -18,7 +18,7 @@ from loadtest.scenarios.deployed import LocalTarget
 from loadtest.scenarios.drive import Target, perform, progress_bar
 from loadtest.scenarios.report.runs import ReportedRun
 from loadtest.scenarios.sim import sim_target
-from loadtest.workload.schema import BadRecipe
+from loadtest.workload.recipe import BadRecipe
 
 RUNS = RESULTS / "runs"
 REFUSED, SERVICE_FAILED, INTERRUPTED = 2, 4, 130

@@ -17,8 +17,7 @@ from loadtest.checker.found import Expected, Found
 from loadtest.harness import read_back
 from loadtest.harness.process import Usage, members
 from loadtest.harness.targets import Uploads
-from loadtest.scenarios.catalog import FEEDS, Scenario, tables
-from loadtest.scenarios.estimate import usd_of
+from loadtest.scenarios.catalog import FEEDS, Scenario, tables, usd_of
 from loadtest.scenarios.figures import FunctionLog, LogReader, Observation, Results
 from loadtest.workload.changes import NOT_SUMMED
 

@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 
 from loadtest.workload.checksum import words
 from loadtest.workload.generators import ROW_MASK, CellEncoder, Digits, EncodedCell, Numbers, Pieces, Pool, sampler
-from loadtest.workload.recipe import LINE_BREAKS, QUOTES, Recipe
-from loadtest.workload.schema import BadRecipe
+from loadtest.workload.recipe import LINE_BREAKS, QUOTES, BadRecipe, Recipe
 
 FORMS = {
     "uniform": "uniform:LOW:HIGH[:DECIMALS]",

@@ -17,8 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from loadtest.workload.checksum import U64, Item, linear, seed_of, value_hashes, value_sums, words
-from loadtest.workload.recipe import ROW_BITS, Recipe
-from loadtest.workload.schema import BadRecipe, sources
+from loadtest.workload.recipe import ROW_BITS, BadRecipe, Recipe, sources
 
 
 @dataclass(frozen=True, slots=True)

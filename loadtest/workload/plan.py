@@ -9,8 +9,7 @@ from ingest.contract import Reason
 from loadtest.workload.checksum import value_sums
 from loadtest.workload.distributions import generator_of
 from loadtest.workload.generators import CellEncoder, Piece, Pieces
-from loadtest.workload.recipe import Recipe
-from loadtest.workload.schema import BadRecipe, Column, Dialect, Schema, is_template, sources, template_parts
+from loadtest.workload.recipe import BadRecipe, Column, Dialect, Recipe, Schema, is_template, sources, template_parts
 
 Cells = dict[str, bytes]  # by column, with the delimiter before it
 KEY_BYTES = (2048, 1024)  # DynamoDB's limits of partition and sort key

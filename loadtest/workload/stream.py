@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from loadtest.workload.checksum import MODULUS, U64, KnownOutcome, mixed_sums, seed_of, value_hashes, words
 from loadtest.workload.generators import Cells, Numbers, sampler
 from loadtest.workload.plan import Plan, plan_of
-from loadtest.workload.recipe import BLANK_LINES, DUPLICATES, ROW_BITS, Recipe
-from loadtest.workload.schema import BadRecipe
+from loadtest.workload.recipe import BLANK_LINES, DUPLICATES, ROW_BITS, BadRecipe, Recipe
 
 GROUP = 32
 _DOUBLINGS = 5  # of how far back a row's key can come from: 32 rows
