@@ -1,7 +1,7 @@
 """What to generate: one frozen value, from which the same bytes and the same known outcome come each time.
 
-A feed of feeds.toml is read by own code: the judge does not use the judged. What the product would refuse in a feeds.toml
-is not looked for here; `ingest check` does that.
+A feed of feeds.toml is read by own code: the judge does not use the judged. What the product would refuse in it is not
+looked for here; `ingest check` does that.
 """
 
 import re
