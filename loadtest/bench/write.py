@@ -16,20 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from loadtest.bench import surroundings
 from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, measure
 from loadtest.bench.peers import MODES
-from loadtest.bench.surroundings import (
-    MB,
-    ROOT,
-    SHAPES,
-    Endpoint,
-    Sample,
-    environment,
-    ingest,
-    samples,
-    simulator,
-    trusting,
-)
+from loadtest.bench.surroundings import MB, ROOT, SHAPES, Sample, samples
 from loadtest.harness import process
 from loadtest.harness.results import origin, write_document
 from loadtest.simulator import Latency
@@ -84,11 +74,13 @@ class Bench:
 
     def measure(self, cases: Sequence[Case], *, tls: bool = False, latency_ms: int = 0) -> Iterator[Document]:
         """Yield what each case took, each run with a simulator of its own."""
-        with Endpoint("s3-server", str(self.folder), *["--tls"] * tls, tls=tls) as s3:
+        with surroundings.Endpoint("s3-server", str(self.folder), *["--tls"] * tls, tls=tls) as s3:
 
             def run(command: list[str], rows: int) -> Turn:
-                with simulator(latency=Latency(fixed_s=latency_ms / 1000), tls=tls) as tables:
-                    env = environment(dynamodb=tables.url, s3=s3.url) | trusting(self.folder, tables, s3)
+                with surroundings.simulator(latency=Latency(fixed_s=latency_ms / 1000), tls=tls) as tables:
+                    env = surroundings.environment(dynamodb=tables.url, s3=s3.url) | surroundings.trusting(
+                        self.folder, tables, s3
+                    )
                     ran = process.run(command, cwd=self.folder, env=env)
                 found = tables.statistics
                 if ran.exit_code or found["items"] != rows:
@@ -106,7 +98,7 @@ def _command(party: str, mode: str, sample: Sample) -> list[str]:
     feed = (sample.shape,) if mode == "put" else (mode, MODES)
     name = ("loop" if mode == "put" else "single-loop") if party == LOOP else party.partition(" ")[0]
     peer = [sys.executable, "-m", "loadtest.bench.peers", name, sample.url, feed[0]]
-    return ingest("load", sample.url, *feed) if party == INGEST else peer
+    return surroundings.ingest("load", sample.url, *feed) if party == INGEST else peer
 
 
 def shapes(bench: Bench) -> Iterator[Document]:
@@ -150,7 +142,7 @@ def memory(bench: Bench) -> Iterator[Document]:
 
 def whole(bench: Bench) -> Iterator[Document]:
     """Yield whole processes, start included: the product, and the loop on a tenth of the rows; and `--help`."""
-    command, env = [sys.executable, "-m", "ingest", "--help"], environment()
+    command, env = [sys.executable, "-m", "ingest", "--help"], surroundings.environment()
     help_s = statistics.median(process.run(command, cwd=ROOT, env=env).cpu_seconds for _ in range(2 * bench.repeat + 1))
     for rows, shape, key_order in WHOLE:
         counts = {INGEST: rows, LOOP: max(rows // WHOLE_LOOP_SHARE, min(rows, WHOLE[0][0]))}
