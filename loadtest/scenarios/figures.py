@@ -18,7 +18,6 @@ from ingest.contract import METRIC_NAMESPACE, Dimension, Price
 from ingest.metrics.emf import Value
 from loadtest.checker.found import Found
 
-MOST_EVENTS = 10_000  # of one response
 LATE_MS = 60_000  # how much later an event may come than one that was written after it
 _REPORT = re.compile(
     r"REPORT RequestId: .*Billed Duration: ([\d.]+) ms.*Memory Size: (\d+) MB.*Max Memory Used: (\d+) MB"
@@ -126,16 +125,12 @@ class LogReader:
 
     def read(self) -> FunctionLog:
         """Return what is in the log so far."""
-        asked = {"logGroupName": self._group, "startTime": max(0, self._newest_ms - LATE_MS), "limit": MOST_EVENTS}
-        while True:
-            page = self._client.filter_log_events(**asked)
+        pages, since_ms = self._client.get_paginator("filter_log_events"), max(0, self._newest_ms - LATE_MS)
+        for page in pages.paginate(logGroupName=self._group, startTime=since_ms):
             for event in page["events"]:
                 at_ms, message = int(event["timestamp"]), event["message"]
                 self._events[event.get("eventId") or (event["logStreamName"], at_ms, message)] = at_ms, message
                 self._newest_ms = max(self._newest_ms, at_ms)
-            if "nextToken" not in page:
-                break
-            asked["nextToken"] = page["nextToken"]
         # The emulator puts several lines in one event.
         return FunctionLog.of(
             (at_ms / 1000, line) for at_ms, text in self._events.values() for line in text.splitlines()
