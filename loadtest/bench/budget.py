@@ -180,14 +180,10 @@ def run(arguments: argparse.Namespace) -> None:
     runs = [(name, *run) for name in arguments.case or CASES for run in CASES[name].runs]
     measured = []
     for name, budget, workers in runs:
-        measured.append(measure(name, budget, workers, seeds(arguments, budget)))
+        seeds = range(arguments.seed, arguments.seed + (1 if budget >= HUGE else arguments.seeds))
+        measured.append(measure(name, budget, workers, seeds))
         table.add(measured[-1] | {share: f"{100 * measured[-1][share]:.1f} %" for share in SHARES})
     finish(arguments, judge(measured), {"runs": measured})
-
-
-def seeds(arguments: argparse.Namespace, budget: float) -> range:
-    """Return the seeds of a case."""
-    return range(arguments.seed, arguments.seed + (1 if budget >= HUGE else arguments.seeds))
 
 
 def measure(name: str, budget: float, workers: int, seeds: Iterable[int]) -> Document:
@@ -272,15 +268,10 @@ def used_share(fleet: BudgetFleet, begin_s: float, end_s: float) -> float:
 
 def settled_s(fleet: BudgetFleet, event_s: float, until_s: float) -> float:
     """Return how long after an event all shares together were last less than 95 % of the budget, or more than all."""
-    return max((time_s - event_s + SAMPLE_S for time_s in _unsettled(fleet, event_s, until_s)), default=0.0)
-
-
-def _unsettled(fleet: BudgetFleet, event_s: float, until_s: float) -> Iterator[float]:
-    for number in range(round(event_s / SAMPLE_S) + 1, round(until_s / SAMPLE_S)):
-        time_s = number * SAMPLE_S
-        share = fleet.share_sums[number] / budget_at(fleet, time_s)
-        if not SETTLED <= share <= MOST:
-            yield time_s
+    numbers = range(round(event_s / SAMPLE_S) + 1, round(until_s / SAMPLE_S))
+    shares = {number * SAMPLE_S: fleet.share_sums[number] / budget_at(fleet, number * SAMPLE_S) for number in numbers}
+    unsettled_s = (time_s for time_s, share in shares.items() if not SETTLED <= share <= MOST)
+    return max((time_s - event_s + SAMPLE_S for time_s in unsettled_s), default=0.0)
 
 
 def most_shares(fleet: BudgetFleet) -> float:

@@ -171,17 +171,14 @@ OPTIONS = {
 
 def run(arguments: argparse.Namespace) -> int:
     """Load all; return 1 if anything is wrong. What earlier runs found of other cases stays in the result."""
-    known = _known(arguments.out)
+    out: Path = arguments.out
+    known = {case["case"]: case for case in json.loads(out.read_text())["cases"]} if out.exists() else {}
     results = [perform(case, lambda line: print(line, flush=True)) for case in cases(arguments)]
     for result in results:
         known[result["case"]] = origin(seed=arguments.seed) | result
         _show(result)
-    write_document(arguments.out, {"cases": list(known.values())})
+    write_document(out, {"cases": list(known.values())})
     return 1 if any(result["problems"] for result in results) else 0
-
-
-def _known(path: Path) -> dict[str, dict[str, Any]]:
-    return {case["case"]: case for case in json.loads(path.read_text())["cases"]} if path.exists() else {}
 
 
 def _show(result: dict[str, Any]) -> None:

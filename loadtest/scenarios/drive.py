@@ -104,13 +104,9 @@ class Run:
     def _settle(self) -> None:
         """Wait for messages that are still hidden, and for events that come twice."""
         until_s = time.time() + LAST_MESSAGE_S
-        while time.time() < until_s and self._depth():
+        while time.time() < until_s and (seen := self.deployment.observe()).backlog + seen.in_flight:
             time.sleep(LOOK_EVERY_S)
         self._look()
-
-    def _depth(self) -> int:
-        seen = self.deployment.observe()
-        return seen.backlog + seen.in_flight
 
 
 def perform(

@@ -78,10 +78,17 @@ class Schema:
     def __init__(self, feed: str, raw: Mapping[str, Any]) -> None:
         self.feed, self.prefix, self.table = feed, str(raw["prefix"]), str(raw["table"])
         self.dialect = convert(raw.get("csv", {}), Dialect)
-        self._columns = {str(name): _column(value) for name, value in raw.get("columns", {}).items()}
+        columns = {
+            str(name): {"type": it} if isinstance(it, str) else it for name, it in raw.get("columns", {}).items()
+        }
+        self._columns = convert(columns, dict[str, Column])  # what a column does not have is left out
         declared = ((raw["partition_key"], "pk"), (raw.get("sort_key", ""), "sk"))
         # The table's key attributes, partition key first, each with the column or template it is made from.
-        self.keys = tuple((self._key_name(text, default), str(text)) for text, default in declared if text)
+        self.keys = tuple(
+            (default if is_template(text) else self.column(text).name or text, str(text))
+            for text, default in declared
+            if text
+        )
         self.key_columns = tuple(dict.fromkeys(name for _, source in self.keys for name in sources(source)))
         # Name, constant or template, type; and of keys, too, those that are filled from columns.
         self.attributes = tuple((name, *_attribute(value)) for name, value in raw.get("attributes", {}).items())
@@ -112,9 +119,6 @@ class Schema:
         """Return whether a column becomes no attribute."""
         is_unknown = self.dialect.unknown_columns == "drop" and name not in self._columns
         return (self.column(name).drop or is_unknown) and all(source != name for _, source in self.keys)
-
-    def _key_name(self, text: str, default: str) -> str:
-        return default if is_template(text) else self.column(text).name or text
 
 
 @lru_cache
@@ -150,10 +154,6 @@ def template_parts(text: str) -> list[str]:
 def sources(text: str) -> list[str]:
     """Return the columns a key or template is made from."""
     return template_parts(text)[1::2] if is_template(text) else [text]
-
-
-def _column(raw: str | dict[str, Any]) -> Column:
-    return Column(type=raw) if isinstance(raw, str) else convert(raw, Column)  # what it does not have is left out
 
 
 def _attribute(raw: str | dict[str, Any]) -> tuple[str, str]:
