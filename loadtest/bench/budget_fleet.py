@@ -14,7 +14,7 @@ from math import inf
 from ingest.dynamodb.budget.worker import BudgetedWorker
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
 from ingest.ledger.claims import BudgetEntry
-from loadtest.simulator.capacity import TokenBucket
+from loadtest.simulator.settings import TokenBucket
 
 TICK_S = 0.02  # what was used is added up for each
 SAMPLE_S = 0.1  # shares are added up so often

@@ -22,8 +22,7 @@ from ingest.feeds.parse import read_feeds
 from loadtest.bench.measuring import Goal, figure
 from loadtest.harness.targets import part_bytes
 from loadtest.scenarios.figures import MB, FunctionLog, usd
-from loadtest.simulator.capacity import Simulation
-from loadtest.simulator.settings import Key, Table
+from loadtest.simulator.settings import Key, Simulation, Table
 from loadtest.workload.changes import ChangesFile
 from loadtest.workload.recipe import recipe_of
 from loadtest.workload.stream import Generation

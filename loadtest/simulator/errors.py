@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from functools import partial
 
-from loadtest.simulator.capacity import Reason
+from loadtest.simulator.settings import Reason
 
 REGION, ACCOUNT = "us-east-1", "000000000000"
 _OF_ALL_SERVICES = ("SerializationException", "UnknownOperationException", "ExpiredTokenException")

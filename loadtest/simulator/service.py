@@ -10,11 +10,10 @@ from enum import Enum
 from functools import partial
 
 from loadtest.simulator import errors, requests
-from loadtest.simulator.capacity import Capacity, Reason, read_units, write_units
 from loadtest.simulator.errors import RequestRefused
 from loadtest.simulator.items import Item, item_bytes
 from loadtest.simulator.requests import Asked, Write
-from loadtest.simulator.settings import Fault, Schedule, Settings
+from loadtest.simulator.settings import Capacity, Fault, Reason, Schedule, Settings, read_units, write_units
 from loadtest.simulator.written_items import Statistics, WrittenItems
 
 TOOK_ALL = b'{"UnprocessedItems":{}}'

@@ -14,11 +14,10 @@ import numpy as np
 
 from loadtest.checker.found import TableFound
 from loadtest.simulator import requests
-from loadtest.simulator.capacity import write_units
 from loadtest.simulator.errors import RequestRefused
 from loadtest.simulator.items import Item
 from loadtest.simulator.requests import Asked
-from loadtest.simulator.settings import Table
+from loadtest.simulator.settings import Table, write_units
 from loadtest.workload.checksum import MODULUS, U64, Checksum, item_hashes
 
 
