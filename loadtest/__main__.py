@@ -37,7 +37,8 @@ RESULTS_OF = {"hostile": "hostile", "chaos": "chaos", "huge": "huge", "observe":
 def main() -> int:
     """Run one command and return its exit code. Only its module is imported: to import all takes seconds."""
     arguments = build_parser(sys.argv[1:3]).parse_args()
-    return arguments.run(arguments) or 0
+    code: int | None = arguments.run(arguments)
+    return code or 0
 
 
 def build_parser(names: Container[str] = (*BENCHES, *COMMANDS)) -> argparse.ArgumentParser:

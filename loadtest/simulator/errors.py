@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from loadtest.simulator.settings import Reason
 
@@ -37,7 +38,7 @@ def throttled(reasons: Iterable[tuple[str, Reason]], *, is_provisioned: bool) ->
     found = list(dict.fromkeys(reasons))
     name, message = _throttling(found[0][1], is_provisioned)
     member = "throttlingReasons" if name == "ThrottlingException" else "ThrottlingReasons"  # DynamoDB's own spelling
-    details = [{"reason": str(reason), "resource": table_arn(table)} for table, reason in found]
+    details: Any = [{"reason": str(reason), "resource": table_arn(table)} for table, reason in found]
     return RequestRefused(name, message, **{member: details})
 
 

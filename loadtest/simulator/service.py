@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
+from typing import Any
 
 from loadtest.simulator import errors, requests
 from loadtest.simulator.errors import RequestRefused
@@ -205,7 +206,7 @@ class Service:
         before = self.written_items.item(write)
         if write.condition and not write.condition(before or {}):
             self.statistics.unmet += 1
-            old = {"Item": before} if before and write.returns_old else {}
+            old: dict[str, Any] = {"Item": before} if before and write.returns_old else {}
             raise RequestRefused("ConditionalCheckFailedException", "The conditional request failed", **old)
         after = write.after(before)
         if after and write.change and item_bytes(after) > requests.MAX_ITEM_BYTES:
