@@ -18,9 +18,9 @@ from ingest.contract import LedgerKeys
 from loadtest.harness.stack_client import StackClient
 from loadtest.s3_server.server import UpstreamError, upstream_pool
 from loadtest.simulator import Fault, Faults, Schedule, Settings, Simulation, Simulator, Table
-from loadtest.simulator.capacity import write_units
 from loadtest.simulator.items import Item, item_bytes
 from loadtest.simulator.service import ENDINGS, INSTEAD, Answer, Ending
+from loadtest.simulator.settings import write_units
 
 TRANSACTION_FACTOR = 2
 _INDEXED = (LedgerKeys.LISTING, LedgerKeys.LISTED_AT)

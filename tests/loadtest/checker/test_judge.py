@@ -210,7 +210,7 @@ def test_poison_must_be_in_the_dead_letter_queue_and_nothing_else_may_be() -> No
     assert "the first: y" in problems(replace(poisoned, dead_letters=["x", "y"]))[0]
 
 
-RECIPE = recipe_of(FEEDS, FEED, bytes=300_000, columns=COLUMNS, defects=DEFECTS, file=3)
+RECIPE = recipe_of(FEEDS, FEED, size=300_000, columns=COLUMNS, defects=DEFECTS, file=3)
 
 
 def leaves(hashes: list[int]) -> list[str]:
