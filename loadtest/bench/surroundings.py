@@ -60,7 +60,7 @@ def generation(
     return Generation(recipe_of(FEEDS, fields.pop("feed"), rows=None if total_bytes else rows, **fields))
 
 
-def write_sample(folder: Path, total_bytes: int, seed: int, *, rows: int = 0, **which: str) -> Sample:
+def write_sample(folder: Path, total_bytes: int, seed: int, *, rows: int = 0, **which: Any) -> Sample:
     """Write a file to the bucket in a folder; return it."""
     made, shape = generation(total_bytes, seed, rows=rows, **which), which.get("shape", "mixed")
     name = _in_path("-".join([which.get("kind", QUOTE_FREE), which.get("key_order", ""), str(total_bytes or rows)]))
@@ -75,7 +75,7 @@ def _in_path(kind: str) -> str:
     return kind.replace(",", "").replace(" ", "-")
 
 
-def samples(folder: Path, total_bytes: int, seed: int, *, rows: int = 0, **which: str) -> tuple[Sample, Sample]:
+def samples(folder: Path, total_bytes: int, seed: int, *, rows: int = 0, **which: Any) -> tuple[Sample, Sample]:
     """Write a file, and one that is its header alone; return both."""
     return write_sample(folder, total_bytes, seed, rows=rows, **which), write_sample(folder, 0, seed, **which)
 
