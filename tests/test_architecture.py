@@ -253,10 +253,10 @@ def test_ingest_has_at_most_171_modules() -> None:
     assert len([path for _, path in sources("ingest") if path.stat().st_size]) <= 171
 
 
-def test_loadtest_has_at_most_10_650_lines_in_90_modules() -> None:
+def test_loadtest_has_at_most_10_250_lines_in_70_modules() -> None:
     paths = [path for _, path in sources("loadtest")]
-    assert len(paths) <= 90
-    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths) <= 10_650
+    assert len(paths) <= 70
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths) <= 10_250
 
 
 def test_a_package_is_only_a_docstring() -> None:
