@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 pytest.register_assert_rewrite("tests.support.write_modes")
-settings.register_profile("ci", COMMON, max_examples=100, derandomize=True)
+settings.register_profile("ci", COMMON, max_examples=50, derandomize=True)
 settings.register_profile("nightly", COMMON, max_examples=300)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
