@@ -40,8 +40,7 @@ NOT_SHIPPED = {"sniff", "estimate", "recovery", "cli"}
 REACH_OUTSIDE = {
     "aws": "clock errors s3",
     "cli": "*",
-    "dynamodb": "boto3_writer budget.holder request_loop updates writers http.client http.connection http.endpoint "
-    "http.sigv4",
+    "dynamodb": "budget.holder request_loop updates writers http.client http.connection",
     "ledger": "queries store table transitions",
     "metrics": "cloudwatch emf events",
     "queue": "dead_letters event_source sqs",

@@ -15,7 +15,7 @@ from msgspec import structs
 
 from ingest.contract import Price, WriteOperation
 from ingest.dynamodb.encode import item_json
-from ingest.dynamodb.unchanged.comparison import ComparisonRules
+from ingest.dynamodb.unchanged import ComparisonRules
 from ingest.dynamodb.write_stats import WRITE_UNIT_BYTES
 from ingest.errors import SettingsFault
 from ingest.estimate.cost import READ_UNIT_BYTES, WriteCostEstimator

@@ -11,12 +11,10 @@ from botocore.exceptions import ClientError
 from msgspec import structs
 
 from ingest.contract import BATCH_WRITE_ITEM
-from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import table_exchange
-from ingest.dynamodb.single_writer import ChangeWriter, SingleWriter
-from ingest.dynamodb.unchanged.writer import SkipUnchangedWriter
+from ingest.dynamodb.single_writer import ChangeWriter, SingleWriter, SkipUnchangedWriter
 from ingest.dynamodb.writer import BatchWriter
-from ingest.dynamodb.writers import DIFFERS_S, KEPT_S, SESSION_NAME, WriterFactory, table_session
+from ingest.dynamodb.writers import DIFFERS_S, KEPT_S, SESSION_NAME, Boto3Writer, WriterFactory, table_session
 from ingest.errors import (
     AccessDenied,
     BadHeader,
