@@ -66,11 +66,11 @@ def backfill(
     if as_json:
         print(json.dumps({"bucket": bucket, "prefix": prefix, "dry_run": dry_run, **counts_document(run.tally)}))
     else:
-        for line in sentences(run.tally, is_dry=dry_run):
+        for line in tally_sentences(run.tally, is_dry=dry_run):
             console_on(sys.stdout).print(line, soft_wrap=True)
 
 
-def sentences(tally: Tally, *, is_dry: bool) -> Iterator[str]:
+def tally_sentences(tally: Tally, *, is_dry: bool) -> Iterator[str]:
     """Yield the sentences about what was found and done."""
     sent = "would be sent" if is_dry else "sent"
     ignored = f"+ {tally.ignored:,} ignored " if tally.ignored else ""

@@ -69,7 +69,7 @@ def reconcile(
         print(json.dumps({"found": found, "did": done, "under_no_prefix": outside.first}))
         return
     console = console_on(sys.stdout)
-    for line in sentences(findings):
+    for line in findings_sentences(findings):
         console.print(line, soft_wrap=True)
     for message, fields in did:
         console.print("  " + _DID[message].format(**fields), soft_wrap=True)
@@ -101,7 +101,7 @@ def _outside(stack: DeployedStack, feeds: Feeds) -> Outside:
     return Outside(len(found), found[:OUTSIDE_SHOWN])
 
 
-def sentences(findings: Findings) -> Iterator[str]:
+def findings_sentences(findings: Findings) -> Iterator[str]:
     """Yield what was found and done."""
     if findings.is_busy:
         yield "Another run is under way, and nothing was done: try again in a minute."

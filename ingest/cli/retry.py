@@ -53,13 +53,13 @@ def retry(
     attempts = [entry for entry in entries if entry.work.file.first_version == chosen]
     retried = _retry(deployed).run(attempts, START if start == START else CHECKPOINT, as_newest=as_newest)
     if as_json:
-        print(json.dumps(document(retried, start), ensure_ascii=False))
+        print(json.dumps(retry_document(retried, start), ensure_ascii=False))
         return
-    for line in sentences(retried):
+    for line in retry_sentences(retried):
         console_on(sys.stdout).print(line, soft_wrap=True)
 
 
-def sentences(retried: Retried) -> Iterator[str]:
+def retry_sentences(retried: Retried) -> Iterator[str]:
     """Yield the sentences about what was done."""
     file = retried.file
     if retried.ended:
@@ -71,7 +71,7 @@ def sentences(retried: Retried) -> Iterator[str]:
     yield f"Follow it with `{shlex.join(['ingest', 'status', file.key])}`."
 
 
-def document(retried: Retried, start: str) -> dict[str, Any]:
+def retry_document(retried: Retried, start: str) -> dict[str, Any]:
     """Return what was done as a JSON document."""
     return {
         "file": retried.file.url,

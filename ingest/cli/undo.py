@@ -45,16 +45,16 @@ def undo(
     run = Undo(services_of(deployed, Clock()), _finding())
     undoing = run.look([entry for entry in entries if entry.work.file.first_version == chosen])
     if not as_json:
-        _print(sentences(undoing))
+        _print(undo_sentences(undoing))
     begun = run.run(undoing) if not dry_run and (yes or typer.confirm("Delete them?")) else None
     if as_json:
-        print(json.dumps(document(undoing, begun, dry_run=dry_run), ensure_ascii=False))
+        print(json.dumps(undo_document(undoing, begun, dry_run=dry_run), ensure_ascii=False))
     elif begun:
         follow = shlex.join(["ingest", "status", begun.key])
         _print([f"They are deleted as version {begun.version}. Follow it with `{follow}`."])
 
 
-def sentences(undoing: Undoing) -> Iterator[str]:
+def undo_sentences(undoing: Undoing) -> Iterator[str]:
     """Yield the sentences about what would be undone."""
     last, table = undoing.last, undoing.settings.feed.table
     for entry in undoing.loaded:
@@ -68,7 +68,7 @@ def sentences(undoing: Undoing) -> Iterator[str]:
         yield f"Items of version {version} stay: it was loaded with other keys, or to another table."
 
 
-def document(undoing: Undoing, begun: FileVersion | None, *, dry_run: bool) -> dict[str, Any]:
+def undo_document(undoing: Undoing, begun: FileVersion | None, *, dry_run: bool) -> dict[str, Any]:
     """Return what is undone as a JSON document."""
     return {
         "file": undoing.last.work.file.url,

@@ -18,9 +18,8 @@ from infra.local import ministack
 from ingest.aws.clock import Clock
 from ingest.aws.s3 import S3Listing, S3Objects
 from ingest.contract import LedgerKeys
-from ingest.dynamodb.http.client import Exchange
-from ingest.dynamodb.http.endpoint import find_endpoint
-from ingest.dynamodb.http.sigv4 import Signer
+from ingest.dynamodb.http.client import Exchange, Signer
+from ingest.dynamodb.http.connection import find_endpoint
 from ingest.dynamodb.request_loop import RequestLoop
 from ingest.dynamodb.single_requests import SingleRequest, WriteRules
 from ingest.dynamodb.single_writer import SINGLE_LIMITER, SingleWriter
