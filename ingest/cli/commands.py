@@ -42,7 +42,7 @@ class Listed:
 
 
 COMMANDS = {
-    "sniff": Listed("Files", "Propose a section of feeds.toml for a file; write nothing.", "sniff:sniff"),
+    "sniff": Listed("Files", "Propose a section of feeds.toml for a file; write nothing.", "feeds:sniff"),
     "check": Listed(
         "Files", "Read whole files without writing: row counts, operations, rejects, duplicates.", "load:check"
     ),
@@ -51,21 +51,21 @@ COMMANDS = {
     "load": Listed("Files", "Load files into their feed's table, without queue or stack.", "load:load"),
     "drop": Listed("Files", "Upload a file to the stack's landing bucket, and wait until it has ended.", "wait:drop"),
     "wait": Listed("Files", "Wait until a file has ended; the exit code says how.", "wait:wait"),
-    "top": Listed("Stack", "Show lag, throughput, errors and files of the stack, live.", "top.command:top"),
-    "status": Listed("Stack", "Show open files and those that ended today, or one file.", "status.command:status"),
+    "top": Listed("Stack", "Show lag, throughput, errors and files of the stack, live.", "top:top"),
+    "status": Listed("Stack", "Show open files and those that ended today, or one file.", "status:status"),
     "history": Listed("Stack", "Show how many files ended, by day and feed.", "history:history"),
     "rejects": Listed("Repair", "Show the rejected rows of a file, or print them as CSV.", "rejects:rejects"),
     "retry": Listed("Repair", "Load a file again, as a new attempt or from its checkpoint.", "retry:retry"),
-    "undo": Listed("Repair", "Delete the items that a file has written and that still name it.", "undo:undo"),
+    "undo": Listed("Repair", "Delete the items that a file has written and that still name it.", "retry:undo"),
     "redrive": Listed("Repair", "Show dead letters and why, and send them back to the queue.", "redrive:redrive"),
-    "reconcile": Listed("Repair", "Requeue stuck files, and objects never notified.", "reconcile:reconcile"),
+    "reconcile": Listed("Repair", "Requeue stuck files, and objects never notified.", "backfill:reconcile"),
     "backfill": Listed(
         "Repair", "Queue the objects under a prefix that the ledger does not know.", "backfill:backfill"
     ),
-    "pause": Listed("Repair", "Stop processing messages; they stay in the queue.", "pause:pause"),
-    "resume": Listed("Repair", "Process messages again.", "pause:resume"),
+    "pause": Listed("Repair", "Stop processing messages; they stay in the queue.", "redrive:pause"),
+    "resume": Listed("Repair", "Process messages again.", "redrive:resume"),
     "cancel": Listed("Repair", "End a file that is being loaded or waits; rows written stay.", "wait:cancel"),
-    "init": Listed("Setup", "Write a project: feeds.toml, settings, and a Makefile that deploys.", "init:init"),
+    "init": Listed("Setup", "Write a project: feeds.toml, settings, and a Makefile that deploys.", "feeds:init"),
     "feeds": Listed("Setup", "Check feeds.toml, or print its JSON Schema.", "feeds:feeds_app"),
 }
 

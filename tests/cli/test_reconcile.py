@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.cli.reconcile import MOST_OUTSIDE, Outside, findings_sentences
+from ingest.cli.backfill import MOST_OUTSIDE, Outside, findings_sentences
 from ingest.contract import Status
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome
