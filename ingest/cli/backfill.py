@@ -1,7 +1,7 @@
 """`ingest backfill` and `reconcile`: queue what no message asks for any more, or none ever did.
 
-Backfill: objects that were in the landing bucket before the stack or their feed. Reconcile, the scheduled reconciler run
-now: stuck work, and objects whose notification was lost.
+Backfill: objects that were in the landing bucket before the stack or their feed. Reconcile, the scheduled reconciler
+run now: stuck work, and objects whose notification was lost.
 """
 
 import json

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingest.cli.commands import app_of
+from ingest.cli.main import app_of
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath
 from ingest.cli.output import console_on
 from ingest.cli.source import open_source

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from ingest.aws.local_files import Source
-from ingest.cli.commands import exit_code, fail
+from ingest.cli.main import exit_code, fail
 from ingest.cli.options import (
     DEFAULT_FEEDS,
     STDIN,

@@ -13,7 +13,7 @@ from ingest.aws.errors import aws_call
 from ingest.aws.local_files import file_size
 from ingest.cli import aws
 from ingest.cli.aws import config, preparing
-from ingest.cli.commands import fail
+from ingest.cli.main import fail
 from ingest.cli.options import (
     DEFAULT_FEEDS,
     AsJson,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest.cli.commands import COMMANDS
+from ingest.cli.main import COMMANDS
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.query import Overview
 from ingest.cli.top.collect import StackHealth
