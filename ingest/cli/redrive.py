@@ -17,7 +17,7 @@ from ingest.aws.clock import Clock
 from ingest.cli.options import AsJson, OneFeed, StackFeedsPath, StackName, refuse_without_consent, seconds_of
 from ingest.cli.output import Cell, FittingTable, TableColumn, console_on, line_console, printable
 from ingest.cli.stack import DeployedStack, feeds_of
-from ingest.cli.status.view import age_text, time_text
+from ingest.cli.status_overview import age_text, time_text
 from ingest.contract import NO_FEED
 from ingest.errors import NoFeed, SettingsFault
 from ingest.recovery.redrive import UNKNOWN, Choice, Found, Redrive

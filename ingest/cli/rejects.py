@@ -13,7 +13,7 @@ from rich.table import Table
 from ingest.cli.options import AsJson, LedgerFile, StackName, VersionName
 from ingest.cli.output import duplicates_view, line_console, plain_table, printable, without_file
 from ingest.cli.stack import DeployedStack
-from ingest.cli.status.file import choose, find_versions
+from ingest.cli.status import choose, find_versions
 from ingest.contract import Reason
 from ingest.errors import FileMissing, SettingsFault
 from ingest.ledger.row_counts import RowCounts

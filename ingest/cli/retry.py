@@ -17,7 +17,7 @@ from ingest.cli.aws import client
 from ingest.cli.options import AsJson, LedgerFile, StackName, VersionName, refuse_without_consent
 from ingest.cli.output import console_on
 from ingest.cli.stack import DeployedStack, services_of
-from ingest.cli.status.file import choose, find_versions
+from ingest.cli.status import choose, find_versions
 from ingest.errors import SettingsFault
 from ingest.file import FileVersion
 from ingest.recovery.retry import CHECKPOINT, START, Retried, Retry

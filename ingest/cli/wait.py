@@ -27,9 +27,8 @@ from ingest.cli.options import (
 )
 from ingest.cli.output import console_on, row_counts_sentence
 from ingest.cli.stack import DeployedStack, services_of
-from ingest.cli.status.file import choose, find_versions, place_of
-from ingest.cli.status.query import FileView, view_of
-from ingest.cli.status.view import file_document
+from ingest.cli.status import choose, find_versions, place_of
+from ingest.cli.status_overview import FileView, file_document, view_of
 from ingest.contract import Status
 from ingest.errors import FileMissing, SettingsFault
 from ingest.feeds.parse import read_feeds

@@ -10,9 +10,8 @@ import pytest
 
 from ingest.cli.main import COMMANDS
 from ingest.cli.stack import DeployedStack
-from ingest.cli.status.query import Overview
-from ingest.cli.top.collect import StackHealth
-from ingest.cli.top.document import health_document
+from ingest.cli.status_overview import Overview
+from ingest.cli.top_health import StackHealth, health_document
 from ingest.contract import Status
 from ingest.errors import TableMissing
 from ingest.feeds.dialect import Csv

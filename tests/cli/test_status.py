@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Group
 
-from ingest.cli.status import command
-from ingest.cli.status.command import keep_looking
+from ingest.cli import status as command
+from ingest.cli.status import keep_looking
 from ingest.contract import Status
 from ingest.errors import BadHeader, Throttled, WaitingForBudget
 from ingest.file import FileVersion
