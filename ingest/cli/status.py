@@ -107,12 +107,12 @@ def status(
         overview = look(deployed.ledger.queries, question, now_s=clock.now_s())
         print(json.dumps(overview_document(overview, deployed.name), ensure_ascii=False))
     elif every_s is None:
-        line_console(sys.stdout).print(_lines(deployed.ledger.queries, question, clock))
+        line_console(sys.stdout).print(_overview(deployed.ledger.queries, question, clock))
     else:
-        keep_looking(lambda: _lines(deployed.ledger.queries, question, clock), every_s, clock)
+        keep_looking(lambda: _overview(deployed.ledger.queries, question, clock), every_s, clock)
 
 
-def _lines(ledger: StatusLedger, question: StatusQuery, clock: Clock) -> Group:
+def _overview(ledger: StatusLedger, question: StatusQuery, clock: Clock) -> Group:
     return overview_lines(look(ledger, question, now_s=clock.now_s()), is_filtered=question.is_filtered)
 
 
