@@ -22,7 +22,7 @@ from ingest.cli.stack import DeployedStack, feeds_of, services_of
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
 from ingest.file import FileVersion
-from ingest.ledger.order import oldest_ms
+from ingest.ledger.claims import oldest_ms
 from ingest.ledger.work_item import CarriedOver
 from ingest.recovery.backfill import Backfill, Tally
 from ingest.recovery.retry import Retry

@@ -18,8 +18,8 @@ from ingest.contract import Reason
 from ingest.errors import FileMissing, SettingsFault
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Entry
+from ingest.rejects.bucket import RejectReader
 from ingest.rejects.reject import Document
-from ingest.rejects.reject_reader import RejectReader
 
 SHOWN = 20
 REASONS = tuple(value for name, value in vars(Reason).items() if name.isupper())

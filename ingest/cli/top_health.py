@@ -16,8 +16,7 @@ from ingest.feeds.feed import Feeds
 from ingest.feeds.tables import limits_from
 from ingest.ledger.claims import TableBudget
 from ingest.ledger.work_item import is_open
-from ingest.metrics.cloudwatch import CloudWatchMetrics
-from ingest.metrics.summary import Measured
+from ingest.metrics.cloudwatch import CloudWatchMetrics, Measured
 from ingest.queue.sqs import Depth, queue_depth
 
 OPEN_FILES = 20

@@ -23,7 +23,7 @@ from ingest.dynamodb.pending import Answered
 from ingest.dynamodb.rate_limit import FEWEST, ConcurrencyLimiter
 from ingest.dynamodb.request_loop import error_of
 from ingest.feeds.feed import ORDER_ATTRIBUTE, Feed
-from ingest.feeds.operations import operation_of
+from ingest.feeds.writing import operation_of
 from ingest.items.columns import AnyArray, Attribute, byte_lengths, fill_null, joined, rows_where
 from ingest.items.items import Items
 from ingest.items.numbers import canonical_number

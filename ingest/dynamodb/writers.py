@@ -36,7 +36,7 @@ from ingest.dynamodb.write_stats import WriteStats, write_units
 from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import AccessDenied, ServiceFault, TableKeysDiffer, TableMissing, Throttled, Unavailable
 from ingest.feeds.feed import Feed
-from ingest.feeds.operations import writes_batches
+from ingest.feeds.writing import writes_batches
 from ingest.items.items import Items, Refusal
 from ingest.items.mapping import Described, Mapping, table_faults
 

@@ -22,7 +22,7 @@ from ingest.estimate.cost import READ_UNIT_BYTES, WriteCostEstimator
 from ingest.estimate.estimate import LoadEstimate
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
-from ingest.feeds.write_rules import check_writing
+from ingest.feeds.writing import check_writing
 from ingest.items.items import Items
 from ingest.items.validate import item_bytes
 

@@ -18,8 +18,8 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import SegmentPlan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
+from ingest.rejects.bucket import RejectParts
 from ingest.rejects.reject import DuplicateRow
-from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client
 from tests.support.command import NOON, Ran
 from tests.support.fakes import ScriptedClock

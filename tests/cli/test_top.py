@@ -23,7 +23,7 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import BudgetEntry, LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import WorkItem
-from ingest.metrics.summary import Invocations, Measured
+from ingest.metrics.cloudwatch import Invocations, Measured
 from ingest.queue.sqs import Depth
 from tests.metrics.test_cloudwatch import FakeCloudWatch
 from tests.support.clients import client, mock_aws, session

@@ -25,7 +25,7 @@ from ingest.errors import (
     Unavailable,
 )
 from ingest.feeds.feed import Feed, Lineage, Operation
-from ingest.feeds.operations import write_operations
+from ingest.feeds.writing import write_operations
 from ingest.items.mapping import map_columns
 from tests.support.clients import client, mock_aws, session
 

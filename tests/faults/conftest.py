@@ -28,7 +28,7 @@ from ingest.errors import ServiceFault
 from ingest.feeds.feed import Feeds
 from ingest.ledger.store import TableLedger
 from ingest.reading.blocks import BLOCK_BYTES
-from ingest.rejects.reject_writer import RejectParts, rejects_url
+from ingest.rejects.bucket import RejectParts, rejects_url
 from ingest.worker.dispatch import Dispatcher, Message, build_dispatcher
 from ingest.worker.handler import CLIENT_CONFIG
 from ingest.worker.lease import Timing
