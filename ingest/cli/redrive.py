@@ -1,6 +1,6 @@
-"""`ingest redrive`, `pause` and `resume`: which messages come back to the queue, and whether any of it are processed.
+"""`ingest redrive`, `pause` and `resume`: dead letters sent back to the queue, and whether its messages are processed.
 
-Redrive shows why messages were dead-lettered, and sends the chosen ones back.
+Before any is sent, redrive shows why each was dead-lettered.
 """
 
 import json
