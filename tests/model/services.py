@@ -256,7 +256,7 @@ Parts = dict[tuple[str, str], dict[int, list[int]]]
 
 
 class OwnRejects:
-    """Like `rejects.reject_writer.RejectParts`: a part for each flush, named by its first reject, put over another."""
+    """Like `rejects.bucket.RejectParts`: a part for each flush, named by its first reject, put over another."""
 
     url = "s3://rejects/"
 
