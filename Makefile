@@ -6,8 +6,12 @@ CDK    := $(BIN)/python -m infra.cdk
 # A project of its own (`ingest init DIR`) has its feeds and settings in files outside the checkout.
 OWN    := $(if $(FEEDS),-c feeds=$(abspath $(FEEDS))) $(if $(SETTINGS),-c settings=$(abspath $(SETTINGS)))
 
+# The tests of the load test, which judges the product: its scenarios, its benches, its runs on AWS.
+LOADTEST := tests/loadtest tests/e2e/test_scenarios.py tests/e2e/test_aws_target.py
+
 # Where end-to-end tests are: to collect all others, too, takes each of pytest's processes half a minute.
-E2E = $(shell grep -rl --include='test_*.py' --exclude-dir=arm64 'mark\.e2e' tests)
+WITH_E2E = $(shell grep -rl --include='test_*.py' --exclude-dir=arm64 'mark\.e2e' $(1))
+OF_OTHERS = $(foreach path,$(LOADTEST),$(path) $(path)/%)
 
 # How long `make nightly` looks, and with how many processes.
 MINUTES ?= 60
@@ -22,10 +26,10 @@ LET_PASS_UNSHIPPED := B105,B106,B311,B404,B603,B607
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo demo test nightly judge arm64 check audit docs synth deploy destroy template clean
+.PHONY: help setup setup-demo demo test test-loadtest nightly judge arm64 check audit docs synth deploy destroy template clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install all that tests and checks need (the other targets call what they need themselves)
 	@$(PYTHON) -m infra.setup dev
@@ -38,9 +42,13 @@ demo: setup-demo ## Load sample_data.csv in the local stack and show the result 
 
 test: setup ## Run the tests, the fast ones first; then the end-to-end tests in the local stack, with either writer and with IAM
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not e2e and not judge" --ignore tests/infra --ignore tests/loadtest
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not e2e and not nightly" tests/infra tests/loadtest
-	$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m "e2e and not nightly" $(E2E)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not e2e and not nightly" tests/infra
+	$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m "e2e and not nightly" $(filter-out $(OF_OTHERS),$(call WITH_E2E,tests))
 	$(BIN)/python -m pytest -q -m any_writer --writer boto3 --iam tests/e2e/test_local_stack.py tests/e2e/test_operating.py
+
+test-loadtest: setup ## Run the tests of the load test: the ten scenarios in small, chaos, the benches, runs on AWS (in the local stack)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not e2e and not nightly" tests/loadtest
+	$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m "e2e and not nightly" $(call WITH_E2E,$(LOADTEST))
 
 nightly: setup ## Try new examples of each property, and of the fuzz target, in rounds for MINUTES (60)
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup -m nightly tests/e2e tests/infra

@@ -15,7 +15,7 @@ from infra.landing import Landing
 from infra.store import Store
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feed
-from ingest.feeds.operations import write_operations
+from ingest.feeds.writing import write_operations
 
 MANAGED_CHARACTERS = 6_144
 INLINE_ROOM = 3_000  # for the feeds, beside what the function needs whatever they are

@@ -8,7 +8,7 @@ NO_FEED = "-"  # in place of a feed's name, for what belongs to none
 SERVICE = "ingest"  # in every log line. Not by environment: powertools would make it a dimension of every metric
 FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
 
-# The operations of DynamoDB's API that are called on feeds' tables (`ingest.feeds.operations`): `ingest.dynamodb` sends
+# The operations of DynamoDB's API that are called on feeds' tables (`ingest.feeds.writing`): `ingest.dynamodb` sends
 # them, `infra` grants them.
 BATCH_WRITE_ITEM = "BatchWriteItem"
 BATCH_GET_ITEM = "BatchGetItem"

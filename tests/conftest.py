@@ -6,6 +6,7 @@ are the same each time, so that a commit passes or fails whoever tests it; each 
 
 import gc
 import os
+import signal
 import sys
 from functools import cache
 from typing import Any
@@ -17,13 +18,17 @@ from hypothesis import HealthCheck, settings
 
 COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 pytest.register_assert_rewrite("tests.support.write_modes")
-settings.register_profile("ci", COMMON, max_examples=100, derandomize=True)
+settings.register_profile("ci", COMMON, max_examples=50, derandomize=True)
 settings.register_profile("nightly", COMMON, max_examples=300)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # Tests start hundreds of processes: each would compile all that it imports, where a shell says to keep no bytecode.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and with them each process that they start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The CDK's own check of a template takes longer than making it. `make check` has it done for each stage.
 os.environ["CDK_VALIDATION"] = "false"

@@ -17,7 +17,7 @@ from ingest.cli.options import DEFAULT_FEEDS, AsJson, CompareAws, ComparedTable,
 from ingest.cli.output import console_on, progress
 from ingest.cli.source import asked_check, find_sources, open_tables, some_of
 from ingest.dynamodb.item_writer import not_noted
-from ingest.dynamodb.unchanged.comparison import Comparison, ComparisonRules
+from ingest.dynamodb.unchanged import Comparison, ComparisonRules
 from ingest.errors import AccessDenied, FileMissing, SettingsFault
 from ingest.estimate.advice import Bill, TableSample, may_skip, share
 from ingest.estimate.cost import TableFacts, dollars_text
@@ -159,7 +159,7 @@ def _facts(tables: "WriterFactory", feed: Feed, table: str) -> TableFacts:
 
 def _compared(tables: "WriterFactory", feed: Feed, table: str, kept: ItemSample) -> TableSample:
     """Read what a table holds for the rows that were kept, and compare it with them."""
-    from ingest.dynamodb.unchanged.reads import StoredReads  # with AWS's library, which files alone do not need
+    from ingest.dynamodb.unchanged import StoredReads  # with AWS's library, which files alone do not need
 
     found, loop, rules = TableSample(feed), tables.reads_for(feed, table=table), ComparisonRules.of(feed)
 

@@ -14,8 +14,7 @@ from ingest.aws.clock import Clock
 from ingest.cli.options import AsJson, OneFeed, StackFeedsPath, StackName
 from ingest.cli.output import Cell, FittingTable, TableColumn, line_console
 from ingest.cli.stack import DeployedStack, feeds_of
-from ingest.cli.status.query import is_day
-from ingest.cli.status.view import skipped_text, status_and_error, time_text
+from ingest.cli.status_overview import is_day, skipped_text, status_and_error, time_text
 from ingest.contract import FINAL_STATUSES, NO_FEED, Price
 from ingest.errors import SettingsFault
 from ingest.estimate.cost import dollars_text, ended_dollars

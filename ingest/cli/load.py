@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from ingest.aws.local_files import Source
-from ingest.cli.commands import exit_code, fail
+from ingest.cli.main import exit_code, fail
 from ingest.cli.options import (
     DEFAULT_FEEDS,
     STDIN,
@@ -40,7 +40,7 @@ from ingest.errors import (
 )
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
-from ingest.ledger.order import order_text
+from ingest.ledger.claims import order_text
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally, check_places
 from ingest.rejects.reject import DuplicateRow

@@ -1,4 +1,7 @@
-"""`ingest redrive`: shows why messages were dead-lettered, and sends the chosen ones back to the queue."""
+"""`ingest redrive`, `pause` and `resume`: dead letters sent back to the queue, and whether its messages are processed.
+
+Before any is sent, redrive shows why each was dead-lettered.
+"""
 
 import json
 import sys
@@ -12,9 +15,9 @@ import typer
 
 from ingest.aws.clock import Clock
 from ingest.cli.options import AsJson, OneFeed, StackFeedsPath, StackName, refuse_without_consent, seconds_of
-from ingest.cli.output import Cell, FittingTable, TableColumn, line_console, printable
+from ingest.cli.output import Cell, FittingTable, TableColumn, console_on, line_console, printable
 from ingest.cli.stack import DeployedStack, feeds_of
-from ingest.cli.status.view import age_text, time_text
+from ingest.cli.status_overview import age_text, time_text
 from ingest.contract import NO_FEED
 from ingest.errors import NoFeed, SettingsFault
 from ingest.recovery.redrive import UNKNOWN, Choice, Found, Redrive
@@ -197,3 +200,40 @@ def _feed_of(stack: DeployedStack, path: Path | None, asked: str | None) -> Call
 def _agrees(count: int, *, discard: bool) -> bool:
     what = f"Delete {count:,} message(s) permanently?" if discard else f"Send {count:,} message(s) back to the queue?"
     return typer.confirm(what)
+
+
+def pause(stack: StackName = None, as_json: AsJson = False) -> None:
+    """Stop processing messages; they stay in the queue.
+
+    In-flight messages finish. Messages stay for up to 7 days: `ingest resume` continues with them. Nothing is lost.
+
+    Examples:
+        ingest pause --stack ingest-staging
+    """
+    _switch(DeployedStack(stack), on=False, as_json=as_json)
+
+
+def resume(stack: StackName = None, as_json: AsJson = False) -> None:
+    """Process messages again.
+
+    Examples:
+        ingest resume
+    """
+    _switch(DeployedStack(stack), on=True, as_json=as_json)
+
+
+def _switch(stack: DeployedStack, *, on: bool, as_json: bool) -> None:
+    has_changed = stack.event_source.switch(on=on)
+    waiting, held = stack.queue.waiting(), stack.queue.held()
+    if as_json:
+        state = "running" if on else "paused"
+        print(
+            json.dumps(
+                {"state": state, "changed": has_changed, "messages_waiting": waiting, "messages_in_flight": held}
+            )
+        )
+        return
+    what = f"The stack {stack.name} {'is' if has_changed else 'was already'} {'running' if on else 'paused'}."
+    kept = "." if on else "; they are kept for up to 7 days, until `ingest resume`."
+    in_flight = f" {held:,} in flight: they finish, or return to the queue." if held else ""
+    console_on(sys.stdout).print(f"{what} {waiting:,} message(s) in the queue{kept}{in_flight}", soft_wrap=True)

@@ -13,13 +13,13 @@ from rich.table import Table
 from ingest.cli.options import AsJson, LedgerFile, StackName, VersionName
 from ingest.cli.output import duplicates_view, line_console, plain_table, printable, without_file
 from ingest.cli.stack import DeployedStack
-from ingest.cli.status.file import choose, find_versions
+from ingest.cli.status import choose, find_versions
 from ingest.contract import Reason
 from ingest.errors import FileMissing, SettingsFault
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Entry
+from ingest.rejects.bucket import RejectReader
 from ingest.rejects.reject import Document
-from ingest.rejects.reject_reader import RejectReader
 
 SHOWN = 20
 REASONS = tuple(value for name, value in vars(Reason).items() if name.isupper())

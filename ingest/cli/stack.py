@@ -30,11 +30,10 @@ from ingest.ledger.table import KEEP_DAYS
 from ingest.ledger.work_item import KeptFeed
 from ingest.metrics.emf import Value
 from ingest.metrics.events import EventBus
-from ingest.queue.dead_letters import DeadLetterQueue
-from ingest.queue.event_source import EventSource
+from ingest.queue.operating import DeadLetterQueue, EventSource
 from ingest.queue.sqs import SqsQueue
+from ingest.rejects.bucket import RejectReader
 from ingest.rejects.reject import rejects_url
-from ingest.rejects.reject_reader import RejectReader
 from ingest.worker.attempt import LoadSettings
 from ingest.worker.ports import Log, Services
 

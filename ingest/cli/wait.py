@@ -13,7 +13,7 @@ from ingest.aws.errors import aws_call
 from ingest.aws.local_files import file_size
 from ingest.cli import aws
 from ingest.cli.aws import config, preparing
-from ingest.cli.commands import fail
+from ingest.cli.main import fail
 from ingest.cli.options import (
     DEFAULT_FEEDS,
     AsJson,
@@ -27,9 +27,8 @@ from ingest.cli.options import (
 )
 from ingest.cli.output import console_on, row_counts_sentence
 from ingest.cli.stack import DeployedStack, services_of
-from ingest.cli.status.file import choose, find_versions, place_of
-from ingest.cli.status.query import FileView, view_of
-from ingest.cli.status.view import file_document
+from ingest.cli.status import choose, find_versions, place_of
+from ingest.cli.status_overview import FileView, file_document, view_of
 from ingest.contract import Status
 from ingest.errors import FileMissing, SettingsFault
 from ingest.feeds.parse import read_feeds

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from ingest.contract import WriteOperation
 from ingest.items.columns import AnyArray, Attribute, fill_null, joined, utf8_of
-from ingest.items.documents import dynamodb_value, read_json
+from ingest.items.convert import dynamodb_value, read_json
 from ingest.items.items import Items
 from ingest.items.numbers import canonical_number
 

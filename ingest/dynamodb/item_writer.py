@@ -1,6 +1,6 @@
 """The seam of the write modes: what loads rows calls `write(items, heartbeat)`, and looks at nothing else of a writer.
 
-`ingest.dynamodb.writers` chooses the writer of a feed; `ingest.feeds.operations` says what it may call.
+`ingest.dynamodb.writers` chooses the writer of a feed; `ingest.feeds.writing` says what it may call.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol
 
 from ingest.aws.clock import refill_pause_s, send_again_pause_s
 from ingest.aws.errors import service_fault
-from ingest.dynamodb.budget.gate import Budget, BudgetGate
+from ingest.dynamodb.budget.worker import Budget, BudgetGate
 from ingest.dynamodb.http.client import Exchange
 from ingest.dynamodb.http.connection import ConnectionLostError
 from ingest.dynamodb.http.response import Answer

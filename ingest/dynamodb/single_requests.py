@@ -16,7 +16,7 @@ from ingest.dynamodb.batches import each_text, ordered, slices, spread
 from ingest.dynamodb.encode import attribute_parts, item_json, joined_parts, key_json, quoted
 from ingest.dynamodb.write_stats import units_of_each
 from ingest.feeds.feed import DELETED_ATTRIBUTE, Feed
-from ingest.feeds.operations import operation_of, origin_attribute, undo_attribute
+from ingest.feeds.writing import operation_of, origin_attribute, undo_attribute
 from ingest.items.columns import AnyArray, Attribute, joined, rows_where
 from ingest.items.items import Items
 

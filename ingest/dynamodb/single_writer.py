@@ -1,6 +1,10 @@
-"""Writers for what no batch can do: conditions and updates, a request each; and files of changes, which need both."""
+"""Writers for what no batch can do: conditions and updates, a request each; and files of changes, which need both.
 
-from collections.abc import Callable, Iterator
+Around any of them, and around the writer of batches, the one that reads first and writes what differs.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +17,8 @@ from ingest.dynamodb.pending import Answered
 from ingest.dynamodb.rate_limit import FEWEST, ConcurrencyLimiter
 from ingest.dynamodb.request_loop import RequestLoop, answer_document, code_and_message
 from ingest.dynamodb.single_requests import SingleRequest, WriteRules, file_prefix, single_requests
-from ingest.dynamodb.write_stats import WriteStats
+from ingest.dynamodb.unchanged import Comparison, ComparisonRules, KeysRequest, StoredReads
+from ingest.dynamodb.write_stats import NO_LATENCIES, WriteStats
 from ingest.dynamodb.writer import BatchWriter
 from ingest.items.columns import fill_null, rows_where
 from ingest.items.items import Items, Refusal
@@ -157,3 +162,56 @@ class ChangeWriter:
 
 
 FastWriter = BatchWriter | SingleWriter | ChangeWriter
+
+
+class SkipUnchangedWriter:
+    """Reads what the table holds, by `loop`, and lets `writer` write what differs.
+
+    Items that are there from the very row, of a load before this one, are written.
+    """
+
+    def __init__(self, loop: RequestLoop[KeysRequest], writer: FastWriter, rules: ComparisonRules) -> None:
+        self.loop = loop
+        self.writer = writer
+        self._rules = rules
+
+    @property
+    def stats(self) -> WriteStats:
+        """What was counted of writes since the writer was made, and of reads how often they were throttled, and why."""
+        reads = replace(self.loop.stats, items=0, units=0, requests=0, retries=0, unprocessed=0, latencies=NO_LATENCIES)
+        return self.writer.stats.plus(reads)
+
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
+        """Write the items that differ; return what became of all that are not in the table now, or were not written.
+
+        Raises as `ItemWriter.write`.
+        """
+        compared = Comparison(items, self.loop.table, self._rules)
+        unchanged, own = list[int](), list[int]()
+
+        def note(rows: Sequence[int], answers: Sequence[bytes]) -> None:
+            found = compared.unchanged(rows, answers)
+            taken(found.others, Skipped.UNCHANGED)
+            taken(found.own)
+            unchanged.extend(found.others)
+            own.extend(found.own)
+
+        reads = StoredReads(items, self.loop.table, self._wanted(items), note)
+        self.loop.run(reads, heartbeat, not_noted)
+        reads.finish()
+        known = {*unchanged, *own}
+        rest = [row for row in range(len(items)) if row not in known]
+        skipped = WriteResult(skipped={Skipped.UNCHANGED: sorted(unchanged)} if unchanged else {})
+        return skipped + write_some(self.writer, items, rest, heartbeat, taken) if rest else skipped
+
+    def _wanted(self, items: Items) -> list[str] | None:
+        """Return the attributes to be read: an update is compared with those it has, a deletion with none."""
+        if items.operations is not None or self._rules.operation == WriteOperation.PUT:
+            return None
+        attributes = items.keys if self._rules.operation == WriteOperation.DELETE else items.attributes
+        return [attribute.name for attribute in attributes]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.loop.close()
+        self.writer.close()

@@ -1,12 +1,14 @@
 """Which writer a feed has, the session that reaches its table, and whether the table has the keys the feed says.
 
-The one place where a write mode is chosen, for the function, for `ingest load` and for the tests.
+The one place where a write mode is chosen, for the function, for `ingest load` and for the tests. With it the reference
+writer, which has no requests of its own to send: boto3's `Table.batch_writer`.
 """
 
 import time
 from collections.abc import Callable
+from decimal import DecimalException
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore.client import BaseClient
@@ -18,24 +20,29 @@ from botocore.credentials import (
     Credentials,
     DeferredRefreshableCredentials,
 )
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from ingest.aws.errors import aws_call, error_code
-from ingest.dynamodb.boto3_writer import Boto3Writer
+from ingest.aws.errors import aws_call, error_code, translate
+from ingest.contract import WriteOperation
 from ingest.dynamodb.budget.holder import NO_BUDGETS, WriteBudgets, write_capacity
+from ingest.dynamodb.encode import python_items
 from ingest.dynamodb.http.client import AwsSession, Exchange, table_exchange
-from ingest.dynamodb.item_writer import ItemWriter
+from ingest.dynamodb.item_writer import Heartbeat, ItemWriter, Taken, WriteResult, check_refusal, not_noted
 from ingest.dynamodb.request_loop import RequestLoop
 from ingest.dynamodb.single_requests import WriteRules
-from ingest.dynamodb.single_writer import SINGLE_LIMITER, ChangeWriter, FastWriter, SingleWriter
-from ingest.dynamodb.unchanged.comparison import ComparisonRules
-from ingest.dynamodb.unchanged.reads import READ_LIMITER, KeysRequest
-from ingest.dynamodb.unchanged.writer import SkipUnchangedWriter
+from ingest.dynamodb.single_writer import SINGLE_LIMITER, ChangeWriter, FastWriter, SingleWriter, SkipUnchangedWriter
+from ingest.dynamodb.unchanged import READ_LIMITER, ComparisonRules, KeysRequest
+from ingest.dynamodb.write_stats import WriteStats, write_units
 from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import AccessDenied, ServiceFault, TableKeysDiffer, TableMissing, Throttled, Unavailable
 from ingest.feeds.feed import Feed
-from ingest.feeds.operations import writes_batches
+from ingest.feeds.writing import writes_batches
+from ingest.items.items import Items, Refusal
 from ingest.items.mapping import Described, Mapping, table_faults
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
 
 SESSION_NAME = "csv-ingest"  # what the owner of the table sees in CloudTrail
 KEPT_S = 60.0  # how long a table that has the keys of its feed is not looked at again
@@ -228,3 +235,66 @@ class _Assumed(CredentialProvider):
         """Of the stack's own region: the endpoint of STS in its VPC, if it has one, is there."""
         client: BaseClient = self._session.client(service, config=self._config, **credentials)
         return client
+
+
+SLICE_ITEMS = 1000  # how many items are Python objects at a time
+
+
+class Boto3Writer:
+    """Writes items through boto3, one batch after another: slow and well known, the measure for any faster one.
+
+    boto3 repeats unprocessed items at once and without limit: under a long throttle this writer is only as patient
+    as the function's time.
+    """
+
+    def __init__(self, table: "Table", *, operation: str = WriteOperation.PUT) -> None:
+        self._table = table
+        self._operation = operation  # what becomes of items that do not say it themselves
+        self.stats = WriteStats()  # of items only: boto3 does not report what its requests met
+
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
+        """Put or delete all items; return those DynamoDB refuses. All others are durable then.
+
+        `taken` gets each whole slice.
+
+        Raises:
+            TableKeysDiffer: the table has other keys than the items.
+            ServiceFault: not all are written.
+            IngestError: whatever `heartbeat` raised, which is called after each slice; not all are written.
+        """
+        refusals: list[Refusal] = []
+        for start in range(0, len(items), SLICE_ITEMS):
+            end = min(start + SLICE_ITEMS, len(items))
+            refused = self._write_range(items, start, end, heartbeat)
+            if not refused:
+                taken(range(start, end))
+            refusals += refused
+        return WriteResult(refusals)
+
+    def _write_range(self, items: Items, start: int, end: int, heartbeat: Heartbeat) -> list[Refusal]:
+        """Write items[start:end]; where DynamoDB refuses a batch, halve until the refused items stand alone."""
+        try:
+            self._send(items.slice(start, end))
+            heartbeat()
+        except DecimalException:  # boto3's context is narrower than DynamoDB below 1E-128
+            message = "the item holds a number boto3 cannot send without rounding it"
+        except (ClientError, BotoCoreError) as error:
+            if not isinstance(error, ClientError) or error_code(error) != "ValidationException":
+                raise translate(error, f"writing to table {self._table.name}") from error
+            message = str(error.response["Error"].get("Message", ""))
+            check_refusal(self._table.name, message)
+        else:
+            return []
+        if end - start == 1:
+            return [Refusal(start, message)]
+        middle = (start + end) // 2
+        return self._write_range(items, start, middle, heartbeat) + self._write_range(items, middle, end, heartbeat)
+
+    def _send(self, items: Items) -> None:
+        with self._table.batch_writer() as batch:
+            for item, operation in zip(python_items(items), items.operation_of_each(self._operation), strict=True):
+                if operation == WriteOperation.DELETE:
+                    batch.delete_item(Key={key.name: item[key.name] for key in items.keys})
+                else:
+                    batch.put_item(Item=item)
+        self.stats = self.stats.plus(WriteStats(items=len(items), units=write_units(items)))

@@ -15,14 +15,14 @@ from msgspec import structs
 
 from ingest.contract import Price, WriteOperation
 from ingest.dynamodb.encode import item_json
-from ingest.dynamodb.unchanged.comparison import ComparisonRules
+from ingest.dynamodb.unchanged import ComparisonRules
 from ingest.dynamodb.write_stats import WRITE_UNIT_BYTES
 from ingest.errors import SettingsFault
 from ingest.estimate.cost import READ_UNIT_BYTES, WriteCostEstimator
 from ingest.estimate.estimate import LoadEstimate
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
-from ingest.feeds.write_rules import check_writing
+from ingest.feeds.writing import check_writing
 from ingest.items.items import Items
 from ingest.items.validate import item_bytes
 

@@ -11,7 +11,7 @@ from ingest.errors import SettingsFault
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, is_template, template_parts
 from ingest.feeds.schema_errors import did_you_mean
-from ingest.feeds.write_rules import check_writing
+from ingest.feeds.writing import check_writing
 from ingest.file import glob_matches
 
 MAX_NAME_BYTES = 65_535  # of an attribute

@@ -1,18 +1,24 @@
-"""Columns of text -> columns of one DynamoDB type, without loss: numbers stay text, no float anywhere."""
+"""Columns of text -> columns of one DynamoDB type, without loss: numbers stay text, no float anywhere.
+
+Cells that hold JSON or several values are parsed one by one, and checked as DynamoDB would check them.
+"""
 
 import base64
 import binascii
+import json
+import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import Reason
+from ingest.feeds.rules import MAX_NAME_BYTES
 from ingest.items.columns import AnyArray, BadValueError, CellError, ConvertedColumn, fill_null, one_by_one, rows_where
-from ingest.items.documents import document_bytes, read_json, read_set
 from ingest.items.mapping import Target
-from ingest.items.numbers import numbers
+from ingest.items.numbers import PATTERN, bounded_number, number_size, numbers
 from ingest.items.timestamps import times
 
 _MISSING = "the value is missing; the feed requires one"
@@ -93,3 +99,112 @@ _CONVERTERS: dict[str, Callable[[AnyArray, Target], ConvertedColumn]] = {
     "L": _json,
     "M": _json,
 }
+
+
+MAX_DEPTH = 32  # the innermost value is a level too, and so is nothing in an empty list or map
+_NUMBER = re.compile(PATTERN)
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels, the most DynamoDB allows"
+
+
+def read_json(text: str, wanted: type[list[Any]] | type[dict[str, Any]]) -> Any:
+    """Return a JSON array or object with its numbers as Decimal.
+
+    Raises:
+        BadValueError: it is not JSON or of the other kind, nested too deep, or holds what DynamoDB or JSON cannot keep.
+    """
+    try:
+        value = json.loads(
+            text, parse_float=_number, parse_int=_number, parse_constant=_no_number, object_pairs_hook=_object
+        )
+        text.encode()
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except RecursionError:
+        raise BadValueError(_TOO_DEEP) from None
+    except UnicodeEncodeError:
+        raise BadValueError("the JSON contains half of a surrogate pair, which is not a character") from None
+    except json.JSONDecodeError as error:
+        raise BadValueError(f"not valid JSON: {error.msg} at character {error.pos}") from None
+    if not isinstance(value, wanted):
+        raise BadValueError(f"not a JSON {'array' if wanted is list else 'object'}")
+    if _depth(value) > MAX_DEPTH:
+        raise BadValueError(_TOO_DEEP)
+    return value
+
+
+def read_set(text: str, separator: str, *, numbers: bool) -> list[str]:
+    """Return the members of a set, each once, in the cell's order. Equal numbers are one member.
+
+    An empty text is a member, too: DynamoDB takes it.
+
+    Raises:
+        BadValueError: a member is not a number where numbers are wanted.
+    """
+    members = text.split(separator)
+    if numbers:
+        members = [_set_number(member) for member in members]
+    return list(dict.fromkeys(members))
+
+
+def dynamodb_value(value: Any) -> dict[str, Any]:
+    """Return a value of `read_json` as DynamoDB JSON.
+
+    >>> dynamodb_value({"a": [Decimal("1.5"), None]})
+    {'M': {'a': {'L': [{'N': '1.5'}, {'NULL': True}]}}}
+    """
+    if isinstance(value, dict):
+        return {"M": {name: dynamodb_value(inner) for name, inner in value.items()}}
+    if isinstance(value, list):
+        return {"L": [dynamodb_value(inner) for inner in value]}
+    if value is None:
+        return {"NULL": True}
+    kind = {bool: "BOOL", Decimal: "N", str: "S"}[type(value)]
+    return {kind: str(value) if kind == "N" else value}
+
+
+def document_bytes(value: Any) -> int:
+    """Return the size DynamoDB counts: 3 bytes a list or map, 1 more for each element, names and texts in UTF-8."""
+    if isinstance(value, dict):
+        return 3 + sum(1 + len(name.encode()) + document_bytes(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return 3 + sum(1 + document_bytes(inner) for inner in value)
+    if isinstance(value, Decimal):
+        return number_size(value)
+    return len(value.encode()) if isinstance(value, str) else 1
+
+
+def _number(text: str) -> Decimal:
+    number, fault = bounded_number(text)
+    if fault:
+        raise BadValueError(fault)
+    return Decimal(number)
+
+
+def _no_number(text: str) -> Decimal:
+    raise BadValueError(f"the JSON contains {text}, which DynamoDB cannot store as a number")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise BadValueError("a JSON object has the same field name twice")
+    if "" in value:
+        raise BadValueError("a JSON object has an empty field name; DynamoDB does not allow these")
+    if any(len(name) > MAX_NAME_BYTES // 4 and len(name.encode()) > MAX_NAME_BYTES for name in value):
+        raise BadValueError(f"a JSON object has a field name of more than {MAX_NAME_BYTES:,} bytes")
+    return value
+
+
+def _set_number(text: str) -> str:
+    if not _NUMBER.fullmatch(text):
+        raise BadValueError("a member of the set is not a valid number")
+    number, fault = bounded_number(text)
+    if fault:
+        raise BadValueError(fault)
+    return number
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, (dict, list)):
+        inner = value.values() if isinstance(value, dict) else value
+        return 1 + max(map(_depth, inner), default=1)
+    return 1

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from ingest.contract import Reason
 from ingest.feeds.feed import KeyAttribute, is_template, template_parts
 from ingest.items.columns import AnyArray, Attribute, byte_lengths, fill_null, rows_where
-from ingest.items.documents import document_bytes, read_json
+from ingest.items.convert import document_bytes, read_json
 from ingest.items.mapping import Mapping
 from ingest.items.numbers import number_size, number_sizes
 from ingest.reading.rows import Fault, Rows

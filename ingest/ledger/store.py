@@ -13,8 +13,7 @@ from ingest.errors import IngestError, LeaseLost, Throttled
 from ingest.file import FileVersion
 from ingest.ledger.begun import as_it_was, begun_fields, change_entry, is_entry, is_late, keep, read_entry, write_out
 from ingest.ledger.budget import TableBudgets
-from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken, Looked
-from ingest.ledger.order import KnownOrder, next_order_ms
+from ingest.ledger.claims import Claimed, ClaimStatus, KnownOrder, LeaseToken, Looked, next_order_ms
 from ingest.ledger.queries import TableQueries
 from ingest.ledger.table import (
     KEEP_DAYS,

@@ -196,7 +196,7 @@ class Entry:
     have ended. `resent` is how often the reconciler has sent its message since it made progress last, and
     `attempts_when_resent` how often it had been tried by then.
     `claims_in_a_row` is how often it was claimed since its last checkpoint, or since it was put back. `order_ms` is a
-    file's order value (`ingest.ledger.order`).
+    file's order value (`ingest.ledger.claims`).
     """
 
     work: WorkItem

@@ -11,8 +11,8 @@ from typing import Protocol
 from ingest.contract import Status
 from ingest.errors import UnknownMessage
 from ingest.ledger.work_item import Entry, WorkItem, is_open
-from ingest.queue.dead_letters import DeadLetter
 from ingest.queue.messages import Reconcile, Several, read_message, works_of
+from ingest.queue.operating import DeadLetter
 from ingest.worker.ports import Queue
 
 MOST_ENTRIES = 10

@@ -13,8 +13,7 @@ from typing import Literal, Protocol
 from ingest.contract import Status
 from ingest.errors import Cancelled, FileMissing, ObjectSuperseded, SettingsFault, StillLoading
 from ingest.file import MOST_RETRIES, FileVersion
-from ingest.ledger.claims import Outcome
-from ingest.ledger.order import time_of
+from ingest.ledger.claims import Outcome, time_of
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import NO_ITEMS, NOTHING_CARRIED_OVER, CarriedOver, Entry, SegmentPlan, WorkItem, is_open
 from ingest.queue.messages import body_of

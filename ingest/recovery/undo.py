@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ingest.contract import Status
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault, StillLoading
 from ingest.feeds.feed import Feed
-from ingest.feeds.operations import feed_of_undo, undo_attribute
+from ingest.feeds.writing import feed_of_undo, undo_attribute
 from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.work_item import LOADED, CarriedOver, Entry, WorkItem, is_open
 from ingest.queue.messages import body_of

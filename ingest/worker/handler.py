@@ -24,8 +24,8 @@ from ingest.ledger.store import TableLedger
 from ingest.metrics.emf import Metrics
 from ingest.metrics.events import EventBus
 from ingest.queue.sqs import SqsQueue
+from ingest.rejects.bucket import RejectParts
 from ingest.rejects.reject import rejects_url
-from ingest.rejects.reject_writer import RejectParts
 from ingest.worker.batch import BatchHandler, Reply, logger
 from ingest.worker.dispatch import build_dispatcher
 from ingest.worker.lease import Timing

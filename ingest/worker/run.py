@@ -18,8 +18,7 @@ from ingest.errors import (
 )
 from ingest.feeds.feed import Feed
 from ingest.file import MOST_RETRIES, FileVersion
-from ingest.ledger.claims import Outcome, final_status
-from ingest.ledger.order import order_text
+from ingest.ledger.claims import Outcome, final_status, order_text
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import CarriedOver, Checkpoint, WorkItem
 from ingest.queue.messages import body_of
@@ -32,6 +31,7 @@ from ingest.worker.attempt import (
     LoadSettings,
     Refused,
     Split,
+    Splitter,
     Stopped,
     Task,
     UnfinishedError,
@@ -40,7 +40,6 @@ from ingest.worker.lease import ABANDON_BEFORE_END_S
 from ingest.worker.load import Load, check_limits
 from ingest.worker.ports import WorkerServices
 from ingest.worker.report import ProgressReporter, Reporter, finish_split_file
-from ingest.worker.split import Splitter
 
 # A message that came so often and makes progress is replaced by a new one, whose count begins anew.
 RENEWED_DELIVERIES = 3

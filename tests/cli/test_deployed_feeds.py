@@ -12,7 +12,7 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import KeptFeed, WorkItem
-from ingest.queue import dead_letters
+from ingest.queue import operating
 from ingest.queue.messages import body_of
 from ingest.worker.attempt import DeployedSettings
 from ingest.worker.load import Sizes
@@ -120,7 +120,7 @@ def test_dead_letters_and_objects_are_those_of_the_deployed_feeds(
     capsys: pytest.CaptureFixture[str], scenario: LedgerScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`redrive --feed` and `backfill` took the feeds.toml that happened to be there."""
-    monkeypatch.setattr(dead_letters, "WAIT_S", 0)
+    monkeypatch.setattr(operating, "WAIT_S", 0)
     deploy(scenario, {"new": OLD})
     client("s3").put_object(Bucket="landing", Key="old/a.csv", Body=b"id\n1\n")
     body = body_of(WorkItem(FileVersion("landing", "old/b.csv", etag="e", sequencer="0A")))
@@ -139,7 +139,7 @@ def test_dead_letters_and_objects_are_those_of_the_deployed_feeds(
 def test_dead_letters_are_sent_back_though_no_feeds_are_known(
     capsys: pytest.CaptureFixture[str], scenario: LedgerScenario, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(dead_letters, "WAIT_S", 0)
+    monkeypatch.setattr(operating, "WAIT_S", 0)
     (tmp_path / "feeds.toml").unlink()
     body = body_of(WorkItem(FileVersion("landing", "old/b.csv", etag="e", sequencer="0A")))
     client("sqs").send_message(QueueUrl=scenario.dead_letter_url, MessageBody=body)

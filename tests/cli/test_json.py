@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from ingest.cli.commands import COMMANDS
+from ingest.cli.main import COMMANDS
 from ingest.cli.stack import DeployedStack
-from ingest.cli.status.query import Overview
-from ingest.cli.top.collect import StackHealth
-from ingest.cli.top.document import health_document
+from ingest.cli.status_overview import Overview
+from ingest.cli.top_health import StackHealth, health_document
 from ingest.contract import Status
 from ingest.errors import TableMissing
 from ingest.feeds.dialect import Csv
@@ -21,14 +20,14 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import WorkItem
-from ingest.metrics.summary import Measured
-from ingest.queue import dead_letters
+from ingest.metrics.cloudwatch import Measured
+from ingest.queue import operating
 from ingest.queue.messages import body_of
 from ingest.queue.sqs import Depth
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
+from ingest.rejects.bucket import RejectParts
 from ingest.rejects.reject import DuplicateRow, Reject
-from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client, table
 from tests.support.command import FEEDS, Ran
 from tests.support.scenario import LedgerScenario, deployed
@@ -81,7 +80,7 @@ class Switch:
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LedgerScenario]:
     """A stack with a file that is loading in segments, one that has ended with rejects, and a dead letter."""
-    monkeypatch.setattr(dead_letters, "WAIT_S", 0)  # moto really waits
+    monkeypatch.setattr(operating, "WAIT_S", 0)  # moto really waits
     monkeypatch.setattr(DeployedStack, "event_source", Switch())
     feeds = FEEDS.replace("partition_key", 'writer = "boto3"\npartition_key')
     with deployed(monkeypatch, tmp_path, feeds=feeds) as made:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.cli.reconcile import MOST_OUTSIDE, Outside, sentences
+from ingest.cli.backfill import MOST_OUTSIDE, Outside, findings_sentences
 from ingest.contract import Status
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome
@@ -116,5 +116,5 @@ def test_an_unreported_outcome_is_reported_by_an_event(
     "name", ["outcomes_reported", "files_closed", "files_given_up", "segments_sent_again", "is_late"]
 )
 def test_each_finding_is_one_sentence(name: str) -> None:
-    (sentence,) = sentences(Findings(**{name: 1}))
+    (sentence,) = findings_sentences(Findings(**{name: 1}))
     assert sentence.endswith(".") and sentence != ALL_WELL

@@ -10,7 +10,7 @@ import pytest
 from ingest.errors import TableMissing
 from ingest.file import FileVersion
 from ingest.ledger.work_item import WorkItem
-from ingest.queue import dead_letters
+from ingest.queue import operating
 from ingest.queue.messages import body_of
 from ingest.queue.sqs import SqsQueue
 from tests.support.clients import client
@@ -37,7 +37,7 @@ def dead_lettered(stack: LedgerScenario, body: str) -> None:
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LedgerScenario]:
-    monkeypatch.setattr(dead_letters, "WAIT_S", 0)  # moto really waits
+    monkeypatch.setattr(operating, "WAIT_S", 0)  # moto really waits
     with deployed(monkeypatch, tmp_path, feeds=FEEDS, columns=160) as made:
         yield made
 

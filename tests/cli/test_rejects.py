@@ -12,8 +12,8 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import WorkItem
+from ingest.rejects.bucket import RejectParts
 from ingest.rejects.reject import DuplicateRow, Reject
-from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client
 from tests.support.command import Ran
 from tests.support.scenario import LedgerScenario, deployed

@@ -16,8 +16,8 @@ from ingest.ledger.claims import Claimed, LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint, WorkItem
 from ingest.reading.blocks import Position
+from ingest.rejects.bucket import RejectParts
 from ingest.rejects.reject import Reject
-from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client
 from tests.support.command import Ran
 from tests.support.scenario import LedgerScenario, deployed

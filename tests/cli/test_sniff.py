@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.cli import main as cli
-from ingest.cli.sniff import _try
+from ingest.cli.feeds import _try
 from ingest.feeds.parse import parse_feeds
 from ingest.sniff.proposal import propose
 from ingest.sniff.sample import SAMPLE_BYTES, take_sample

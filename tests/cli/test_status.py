@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Group
 
-from ingest.cli.status import command
-from ingest.cli.status.command import keep_looking
+from ingest.cli import status as command
+from ingest.cli.status import keep_looking
 from ingest.contract import Status
 from ingest.errors import BadHeader, Throttled, WaitingForBudget
 from ingest.file import FileVersion
@@ -18,8 +18,8 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import SegmentPlan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
+from ingest.rejects.bucket import RejectParts
 from ingest.rejects.reject import DuplicateRow
-from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client
 from tests.support.command import NOON, Ran
 from tests.support.fakes import ScriptedClock

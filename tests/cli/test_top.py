@@ -11,12 +11,11 @@ import pytest
 from rich.console import Console
 
 from ingest.cli import aws
-from ingest.cli.status.query import Overview
-from ingest.cli.top import command
-from ingest.cli.top.collect import StackHealth
-from ingest.cli.top.command import Keys, keep_showing
-from ingest.cli.top.document import health_document
-from ingest.cli.top.view import view
+from ingest.cli import top as command
+from ingest.cli.status_overview import Overview
+from ingest.cli.top import Keys, keep_showing
+from ingest.cli.top_health import StackHealth, health_document
+from ingest.cli.top_view import view
 from ingest.contract import METRIC_NAMESPACE, Metric, Output, Status
 from ingest.errors import BadHeader, TableMissing, Unavailable, WaitingForBudget
 from ingest.feeds.tables import TableLimits, limits_text
@@ -24,7 +23,7 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import BudgetEntry, LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import WorkItem
-from ingest.metrics.summary import Invocations, Measured
+from ingest.metrics.cloudwatch import Invocations, Measured
 from ingest.queue.sqs import Depth
 from tests.metrics.test_cloudwatch import FakeCloudWatch
 from tests.support.clients import client, mock_aws, session

@@ -12,7 +12,7 @@ import pytest
 from infra.local.ministack import running
 from infra.local.stack import LocalStack, deployed
 from ingest.contract import Env, Output
-from ingest.queue import dead_letters
+from ingest.queue import operating
 from tests.docs.examples import Command, Example, examples
 from tests.docs.pages.all import ROOT
 from tests.docs.runner import Ran, Shell, cut, expected_code, is_compared, is_shown_by
@@ -43,7 +43,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", COLUMNS)
     monkeypatch.setenv("EDITOR", "true")
-    monkeypatch.setattr(dead_letters, "WAIT_S", 0)  # the emulator's queue answers with all it has
+    monkeypatch.setattr(operating, "WAIT_S", 0)  # the emulator's queue answers with all it has
     with running() as emulator:
 
         def deploy(feeds: Path) -> LocalStack:

@@ -20,7 +20,7 @@ from ingest.dynamodb.encode import write_requests
 from ingest.dynamodb.write_stats import write_units
 from ingest.feeds.column import ColumnType
 from ingest.feeds.feed import Feed, KeyAttribute
-from ingest.items.documents import document_bytes
+from ingest.items.convert import document_bytes
 from ingest.items.fold import fold
 from ingest.items.items import Items
 from ingest.items.numbers import canonical_number

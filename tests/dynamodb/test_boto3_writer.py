@@ -11,8 +11,8 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.dynamodb.boto3_writer import SLICE_ITEMS, Boto3Writer
 from ingest.dynamodb.item_writer import NullWriter, WriteResult
+from ingest.dynamodb.writers import SLICE_ITEMS, Boto3Writer
 from ingest.errors import AccessDenied, IngestError, ServiceFault, TableMissing, Throttled, Unavailable
 from ingest.feeds.feed import Feed
 from ingest.items.items import Items, Refusal, build_items

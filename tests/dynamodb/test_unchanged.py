@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from ingest.dynamodb.encode import item_json
 from ingest.dynamodb.http.response import Answer
-from ingest.dynamodb.unchanged.comparison import Comparison, ComparisonRules
-from ingest.dynamodb.unchanged.reads import GROUP_ANSWERS, MAX_KEYS, WANTED_BYTES, StoredReads
+from ingest.dynamodb.unchanged import GROUP_ANSWERS, MAX_KEYS, WANTED_BYTES, Comparison, ComparisonRules, StoredReads
 from ingest.feeds.feed import KeyAttribute
 from ingest.items.items import Items
 from ingest.items.numbers import canonical_number

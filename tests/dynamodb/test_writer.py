@@ -15,7 +15,6 @@ import pyarrow as pa
 import pytest
 
 from ingest.dynamodb.batches import Batch
-from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.budget import member
 from ingest.dynamodb.budget.holder import Limit, WriteBudget
 from ingest.dynamodb.http.client import table_exchange
@@ -24,6 +23,7 @@ from ingest.dynamodb.rate_limit import ConcurrencyLimiter
 from ingest.dynamodb.request_loop import RequestLoop
 from ingest.dynamodb.write_stats import write_units
 from ingest.dynamodb.writer import BatchWriter
+from ingest.dynamodb.writers import Boto3Writer
 from ingest.errors import AccessDenied, IngestError, OutOfTime, TableKeysDiffer, TableMissing, Throttled, Unavailable
 from ingest.feeds.column import Column
 from ingest.feeds.feed import Feed

@@ -11,12 +11,10 @@ from botocore.exceptions import ClientError
 from msgspec import structs
 
 from ingest.contract import BATCH_WRITE_ITEM
-from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import table_exchange
-from ingest.dynamodb.single_writer import ChangeWriter, SingleWriter
-from ingest.dynamodb.unchanged.writer import SkipUnchangedWriter
+from ingest.dynamodb.single_writer import ChangeWriter, SingleWriter, SkipUnchangedWriter
 from ingest.dynamodb.writer import BatchWriter
-from ingest.dynamodb.writers import DIFFERS_S, KEPT_S, SESSION_NAME, WriterFactory, table_session
+from ingest.dynamodb.writers import DIFFERS_S, KEPT_S, SESSION_NAME, Boto3Writer, WriterFactory, table_session
 from ingest.errors import (
     AccessDenied,
     BadHeader,
@@ -27,7 +25,7 @@ from ingest.errors import (
     Unavailable,
 )
 from ingest.feeds.feed import Feed, Lineage, Operation
-from ingest.feeds.operations import write_operations
+from ingest.feeds.writing import write_operations
 from ingest.items.mapping import map_columns
 from tests.support.clients import client, mock_aws, session
 

@@ -43,7 +43,7 @@ def peak_mb(shape: str, record_bytes: int) -> float:
     from ingest.feeds.feed import Feed
     from ingest.file import FileVersion
     from ingest.reading.blocks import BLOCK_BYTES
-    from ingest.rejects.reject_writer import RejectParts
+    from ingest.rejects.bucket import RejectParts
     from ingest.worker.load import Load
 
     class Encoding(NullWriter):

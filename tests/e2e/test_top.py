@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingest.cli.top import command
+from ingest.cli import top as command
 from tests.support.command import Ran
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]

@@ -18,9 +18,8 @@ from infra.local import ministack
 from ingest.aws.clock import Clock
 from ingest.aws.s3 import S3Listing, S3Objects
 from ingest.contract import LedgerKeys
-from ingest.dynamodb.http.client import Exchange
-from ingest.dynamodb.http.endpoint import find_endpoint
-from ingest.dynamodb.http.sigv4 import Signer
+from ingest.dynamodb.http.client import Exchange, Signer
+from ingest.dynamodb.http.connection import find_endpoint
 from ingest.dynamodb.request_loop import RequestLoop
 from ingest.dynamodb.single_requests import SingleRequest, WriteRules
 from ingest.dynamodb.single_writer import SINGLE_LIMITER, SingleWriter
@@ -29,7 +28,7 @@ from ingest.errors import ServiceFault
 from ingest.feeds.feed import Feeds
 from ingest.ledger.store import TableLedger
 from ingest.reading.blocks import BLOCK_BYTES
-from ingest.rejects.reject_writer import RejectParts, rejects_url
+from ingest.rejects.bucket import RejectParts, rejects_url
 from ingest.worker.dispatch import Dispatcher, Message, build_dispatcher
 from ingest.worker.handler import CLIENT_CONFIG
 from ingest.worker.lease import Timing

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.items.columns import BadValueError
-from ingest.items.documents import document_bytes, dynamodb_value, read_json, read_set
+from ingest.items.convert import document_bytes, dynamodb_value, read_json, read_set
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(max_size=5)
 DOCUMENTS = st.recursive(

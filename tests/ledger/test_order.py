@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from ingest.aws.clock import digits, iso
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, LeaseToken
-from ingest.ledger.order import KnownOrder, next_order_ms, oldest_ms, order_text
+from ingest.ledger.claims import Claimed, KnownOrder, LeaseToken, next_order_ms, oldest_ms, order_text
 from ingest.ledger.work_item import CarriedOver, WorkItem
 from tests.support.ledgers import CHECKPOINT, FILE, LEASE, ONE, AnyLedger, claim, split
 from tests.support.memory_ledger import MemoryLedger, at

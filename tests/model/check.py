@@ -9,7 +9,7 @@ from ingest.contract import Metric, Status
 from ingest.errors import WorkerKilled
 from ingest.feeds.feed import ORDER_ATTRIBUTE
 from ingest.file import FileVersion
-from ingest.ledger.order import ORDER_DIGITS, order_text
+from ingest.ledger.claims import ORDER_DIGITS, order_text
 from ingest.ledger.row_counts import FEW_ROWS, NOTHING, RowCounts
 from ingest.ledger.work_item import LOADED
 from ingest.rejects.reject import DUPLICATES

@@ -191,11 +191,12 @@ class Object:
     def is_of(self, entry: MemoryEntry) -> bool:
         """Whether an entry is of this very object, and not of one with the same contents that was put before.
 
-        An operator may have had the same contents loaded again since.
+        An operator may have had the same contents loaded again since; an undo loads nothing.
         """
         file = entry.work.file
-        is_again = file.retry and file.etag == self.etag and (entry.first_seen_s or 0.0) >= self.changed_s
-        return self.sequencer == file.sequencer or file.changed == digits(self.changed_s) or bool(is_again)
+        is_retry = bool(file.retry) and not file.undo
+        is_again = is_retry and file.etag == self.etag and (entry.first_seen_s or 0.0) >= self.changed_s
+        return self.sequencer == file.sequencer or file.changed == digits(self.changed_s) or is_again
 
 
 @dataclass
@@ -255,7 +256,7 @@ Parts = dict[tuple[str, str], dict[int, list[int]]]
 
 
 class OwnRejects:
-    """Like `rejects.reject_writer.RejectParts`: a part for each flush, named by its first reject, put over another."""
+    """Like `rejects.bucket.RejectParts`: a part for each flush, named by its first reject, put over another."""
 
     url = "s3://rejects/"
 

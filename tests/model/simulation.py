@@ -9,7 +9,7 @@ from ingest.aws.clock import iso
 from ingest.contract import RECONCILE_MESSAGE, Status
 from ingest.errors import FileFault, GivenUp, IngestError, InternalFault, SettingsFault, StillLoading, Unavailable
 from ingest.feeds.feed import ORDER_ATTRIBUTE, Feed
-from ingest.feeds.operations import undo_attribute
+from ingest.feeds.writing import undo_attribute
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts

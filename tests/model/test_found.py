@@ -284,3 +284,21 @@ def test_a_retry_waits_until_a_worker_whose_undo_was_cancelled_has_learnt_of_it(
     simulation.run()
     check(simulation)
     assert "cancelled" in [entry.error_code for entry in simulation.ledger.files() if entry.work.file.undo]
+
+
+@pytest.mark.parametrize("is_ordered", [False, True])
+def test_an_undo_does_not_make_an_object_known_that_was_put_since_with_the_same_contents(is_ordered: bool) -> None:
+    """The model took the undo for a load of that object, and ended before the reconciler could find it."""
+    simulation = ModelRun([], is_ordered=is_ordered)
+    simulation.drop((KEY, HEAD + ROWS))
+    simulation.run()
+    loaded = dict(simulation.table.items)
+    simulation.clock.time_s += 5
+    simulation.drop((KEY, HEAD + ROWS), is_reported=False)
+    operator = simulation.operator()
+    operator.undo(operator.look(f"s3://landing/{KEY}"), most_calls=99)
+    simulation.run()
+    check(simulation)
+    outcomes = [(entry.work.file.undo, entry.status) for entry in simulation.ledger.files()]
+    assert outcomes == [(None, Status.UNDONE), (True, Status.COMPLETE), (None, Status.COMPLETE)]
+    assert simulation.table.items.keys() == loaded.keys()

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ingest.errors import AccessDenied, SettingsFault, Unavailable
-from ingest.queue.event_source import EventSource
+from ingest.queue.operating import EventSource
 from tests.support.fakes import ScriptedClock
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ingest.cli import backfill as command
-from ingest.cli.backfill import sentences
+from ingest.cli.backfill import tally_sentences
 from ingest.errors import Unavailable
 from ingest.feeds.feed import Feed, Feeds
 from ingest.file import FileVersion
@@ -135,12 +135,12 @@ def test_what_was_not_taken_is_not_counted_as_sent() -> None:
 
 def test_the_outcome_is_a_sum_and_what_to_do_about_the_refused() -> None:
     tally = Tally(seen=1203, sent=1000, known=200, refused=3, first_refused=["x/a", "x/b"])
-    assert list(sentences(tally, is_dry=True)) == [
+    assert list(tally_sentences(tally, is_dry=True)) == [
         "1,203 objects = 1,000 would be sent + 200 already in the ledger + 3 under no feed's prefix.",
         "No feed covers x/a, x/b, …: add one to feeds.toml and deploy it first.",
     ]
     tally = Tally(seen=7, sent=4, known=1, ignored=2)
-    assert list(sentences(tally, is_dry=False)) == [
+    assert list(tally_sentences(tally, is_dry=False)) == [
         "7 objects = 4 sent + 1 already in the ledger + 2 ignored + 0 under no feed's prefix.",
     ]
 

@@ -8,8 +8,8 @@ import pytest
 from ingest.errors import Unavailable
 from ingest.file import FileVersion
 from ingest.ledger.work_item import Entry, WorkItem
-from ingest.queue.dead_letters import DeadLetter
 from ingest.queue.messages import body_of
+from ingest.queue.operating import DeadLetter
 from ingest.recovery.redrive import MOST_BYTES, Choice, Redrive, portions
 from tests.support.fakes import RecordingQueue
 

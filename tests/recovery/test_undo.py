@@ -11,7 +11,7 @@ from ingest.dynamodb.item_writer import Heartbeat, ItemWriter, Taken, WriteResul
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault, StillLoading, Unavailable
 from ingest.feeds.feed import Feed, Feeds, Lineage, Operation
-from ingest.feeds.operations import undo_attribute
+from ingest.feeds.writing import undo_attribute
 from ingest.file import FileVersion
 from ingest.items.items import Items
 from ingest.ledger.claims import LeaseToken

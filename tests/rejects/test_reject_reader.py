@@ -11,10 +11,9 @@ from ingest.contract import Reason
 from ingest.errors import FileFault
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
-from ingest.rejects import reject_writer as rejects_module
+from ingest.rejects import bucket as rejects_module
+from ingest.rejects.bucket import RejectParts, RejectReader
 from ingest.rejects.reject import KEPT_DUPLICATES, DuplicateRow, Reject, rejects_prefix
-from ingest.rejects.reject_reader import RejectReader
-from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client, mock_aws
 
 FILE = FileVersion("landing", "orders/größe 1+1.csv", sequencer="0A")

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from ingest.items.columns import Attribute
-from ingest.items.documents import read_json
+from ingest.items.convert import read_json
 from ingest.items.items import Items
 
 

@@ -11,8 +11,18 @@ from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault, LeaseLost, Throttled
 from ingest.file import FileVersion
 from ingest.ledger.begun import ABANDONED_S
-from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Looked, Newest, Outcome, split_outcome
-from ingest.ledger.order import KnownOrder, next_order_ms
+from ingest.ledger.claims import (
+    Claimed,
+    ClaimStatus,
+    FileStatus,
+    KnownOrder,
+    LeaseToken,
+    Looked,
+    Newest,
+    Outcome,
+    next_order_ms,
+    split_outcome,
+)
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.store import BEGIN_ATTEMPTS, TableLedger
 from ingest.ledger.table import steps_of

@@ -6,7 +6,7 @@ import pytest
 
 from ingest.errors import OutOfTime, TableMissing
 from ingest.feeds.feed import ORDER_ATTRIBUTE, Feed, Feeds
-from ingest.ledger.order import order_text
+from ingest.ledger.claims import order_text
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
 from tests.recovery.test_retry import Operator

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from ingest.dynamodb.budget.shares import shares
+from ingest.dynamodb.budget.demand import shares
 from ingest.ledger.claims import BudgetEntry
 
 # Seconds, from the simulation in docs/evidence.md; docs/decisions/0022 says what each is weighed against.

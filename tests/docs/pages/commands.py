@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ingest.cli.commands import COMMANDS, EXIT_CODES, load_command
+from ingest.cli.main import COMMANDS, EXIT_CODES, load_command
 from tests.docs.pages.markdown import table
 
 

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from ingest.dynamodb.http.client import Exchange
-from ingest.dynamodb.http.connection import ConnectionLostError
-from ingest.dynamodb.http.endpoint import Endpoint
+from ingest.dynamodb.http.connection import ConnectionLostError, Endpoint
 from ingest.dynamodb.http.response import Answer
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])

@@ -9,8 +9,8 @@ from botocore.awsrequest import AWSRequest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.dynamodb.http.endpoint import Endpoint
-from ingest.dynamodb.http.sigv4 import CONTENT_TYPE, Signer
+from ingest.dynamodb.http.client import CONTENT_TYPE, Signer
+from ingest.dynamodb.http.connection import Endpoint
 
 OPERATIONS = ("BatchWriteItem", "PutItem")
 NOW_S = 1_795_366_862

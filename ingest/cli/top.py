@@ -16,9 +16,8 @@ from ingest.aws.clock import Clock
 from ingest.cli.options import AsJson, StackFeedsPath, StackName, seconds_of
 from ingest.cli.output import MOST_COLUMNS, line_console
 from ingest.cli.stack import DeployedStack, feeds_of
-from ingest.cli.top.collect import StackHealth, Watcher
-from ingest.cli.top.document import health_document
-from ingest.cli.top.view import view
+from ingest.cli.top_health import StackHealth, Watcher, health_document
+from ingest.cli.top_view import view
 from ingest.errors import ServiceFault, SettingsFault
 
 EVERY, LEAST_S = "2s", 0.5

@@ -1,14 +1,22 @@
-"""The dead-letter queue: its messages taken, and taken out of it or let go again."""
+"""What operators do at the queue: its dead letters looked at and taken out, its messages stopped and started.
+
+Dead letters are taken out of their queue, or let go again. The event source mapping is switched off and on: whether the
+function takes messages.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ingest.aws.errors import aws_call
 from ingest.contract import DeadLetterAttribute
-from ingest.errors import Unavailable
+from ingest.errors import SettingsFault, Unavailable
 from ingest.queue.sqs import MOST_ENTRIES
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sqs import SQSClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +35,6 @@ class DeadLetter:
     reason: str | None = None
     group: str | None = None
 
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
 
 HIDDEN_S = 900  # no one else redrives what is being looked at; it comes back by itself after that
 WAIT_S = 1  # not 0: then SQS asks only some of its servers, and may find nothing although messages are left
@@ -101,3 +106,82 @@ def _entries(letters: Iterable[DeadLetter], **more: int) -> Iterator[Any]:
     rest = iter(letters)
     while portion := list(islice(rest, MOST_ENTRIES)):
         yield [{"Id": str(n), "ReceiptHandle": letter.receipt, **more} for n, letter in enumerate(portion)]
+
+
+ON, OFF = "Enabled", "Disabled"
+LOOK_S = 1.0
+PATIENCE_S = 180.0  # AWS takes some 10 to 60 s
+
+
+class PollingClock(Protocol):
+    """What waiting needs of a clock."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never jump."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class EventSource:
+    """Switches a function's one mapping."""
+
+    def __init__(self, *, client: "LambdaClient", function: str, clock: PollingClock) -> None:
+        self._client = client
+        self._function = function
+        self._clock = clock
+
+    def switch(self, *, on: bool) -> bool:
+        """Return when the mapping is on, or off; the answer is whether it was otherwise before.
+
+        Raises:
+            SettingsFault: the function has not exactly one mapping.
+            Unavailable: it took too long; it may happen yet.
+        """
+        wanted, until_s = ON if on else OFF, self._clock.monotonic_s() + PATIENCE_S
+        mapping = self._settled(self._mapping(), until_s)
+        if mapping["State"] == wanted:
+            return False
+        with aws_call(self._what):
+            mapping = self._client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)
+        while mapping["State"] != wanted:
+            mapping = self._look_again(mapping, until_s)
+        return True
+
+    def state(self) -> str:
+        """Return what AWS says of the mapping: Enabled, Disabled, or on its way; - if there is none."""
+        mappings = self._mappings()
+        return str(mappings[0].get("State", "-")) if mappings else "-"
+
+    @property
+    def _what(self) -> str:
+        return f"switching the queue's mapping of the function {self._function}"
+
+    def _mappings(self) -> Any:
+        with aws_call(f"looking for the mapping of the function {self._function}"):
+            return self._client.list_event_source_mappings(FunctionName=self._function)["EventSourceMappings"]
+
+    def _mapping(self) -> Any:
+        found = self._mappings()
+        if len(found) != 1:
+            raise SettingsFault(
+                f"The function {self._function} has {len(found)} event source mappings instead of one; deploy the "
+                "stack again."
+            )
+        return found[0]
+
+    def _settled(self, mapping: Any, until_s: float) -> Any:
+        """Return the mapping when no other change of it is under way: AWS refuses two at a time."""
+        while mapping["State"] not in (ON, OFF):
+            mapping = self._look_again(mapping, until_s)
+        return mapping
+
+    def _look_again(self, mapping: Any, until_s: float) -> Any:
+        if self._clock.monotonic_s() >= until_s:
+            raise Unavailable(
+                f"The mapping of the function {self._function} is still {mapping['State']} after {PATIENCE_S:.0f} s; "
+                "look again in a moment."
+            )
+        self._clock.sleep(LOOK_S)
+        with aws_call(self._what):
+            return self._client.get_event_source_mapping(UUID=mapping["UUID"])

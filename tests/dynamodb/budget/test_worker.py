@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from ingest.dynamodb.budget.gate import BudgetGate, consumed_units
+from ingest.dynamodb.budget.worker import BudgetGate, consumed_units
 from ingest.dynamodb.http.response import Answer
 from ingest.dynamodb.pending import Answered, PendingRequests, SentRequest
 

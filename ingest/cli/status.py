@@ -1,14 +1,21 @@
-"""`ingest status FILE`: the versions of a file, and the segments of one of them. Other commands find files here too."""
+"""`ingest status`: the files that are open or have ended; with FILE its versions, and the segments of one of them.
+
+Other commands find files here, too.
+"""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Protocol
 
+import typer
+from rich.console import Group
+from rich.live import Live
 from rich.text import Text
 
-from ingest.cli.options import file_name
+from ingest.aws.clock import Clock
+from ingest.cli.options import AsJson, OneFeed, StackFeedsPath, StackName, file_name, seconds_of
 from ingest.cli.output import (
     FittingTable,
     TableColumn,
@@ -17,17 +24,23 @@ from ingest.cli.output import (
     row_counts_sentence,
     without_file,
 )
-from ingest.cli.stack import DeployedStack
-from ingest.cli.status.query import FileView, view_of
-from ingest.cli.status.view import (
+from ingest.cli.stack import DeployedStack, feeds_of
+from ingest.cli.status_overview import (
+    FileView,
+    StatusLedger,
+    StatusQuery,
     attempts_document,
     file_document,
     lease_text,
+    look,
+    overview_document,
+    overview_lines,
     segments_text,
     share_text,
     skipped_text,
     status_text,
     time_text,
+    view_of,
     waits_for,
 )
 from ingest.errors import FileMissing, SettingsFault
@@ -35,6 +48,94 @@ from ingest.file import FileVersion
 from ingest.ledger.progress import segment_share
 from ingest.ledger.work_item import Entry
 from ingest.rejects.reject import Document
+
+FILES = 20
+
+
+def status(
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="s3://bucket/key, or a key in the landing bucket.")
+    ] = None,
+    feed: OneFeed = None,
+    state: Annotated[
+        str | None,
+        typer.Option("--status", metavar="STATUS", help="Only files with this status, as LOADING or FAILED."),
+    ] = None,
+    day: Annotated[
+        str | None,
+        typer.Option("--day", metavar="YYYY-MM-DD", help="Files that ended on this day (UTC)."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", min=1, metavar="N", help="Maximum number of files (default: 20), or of segments with FILE."
+        ),
+    ] = None,
+    watch: Annotated[
+        str | None,
+        typer.Option("--watch", metavar="[TIME]", help="Refresh every 2 s, or at this interval, as 10s."),
+    ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option("--version", metavar="NAME", help="With FILE: the version (or eTag) whose segments are shown."),
+    ] = None,
+    stack: StackName = None,
+    feeds: StackFeedsPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show open files and those that ended today, or one file.
+
+    Open files come first; the newest come first in each group. With FILE: its versions, and the segments of the newest.
+
+    Examples:
+        ingest status --watch 5s
+        ingest status --feed orders --status FAILED --day 2026-11-22
+        ingest status orders/2026-11-22.csv --json
+    """
+    if watch is not None and as_json:
+        raise SettingsFault("--watch and --json cannot be combined.")
+    every_s = None if watch is None else seconds_of(watch, "--watch")
+    deployed, clock = DeployedStack(stack), Clock()
+    if file is not None:
+        _refuse("FILE and --{} cannot be combined.", feed=feed, status=state, day=day, watch=watch)
+        history = find_history(deployed, file, version, now_s=clock.now_s())
+        print_history(history, limit=limit, as_json=as_json)
+        return
+    _refuse("--{} needs FILE.", version=version)
+    question = StatusQuery(feeds_of(deployed, feeds).known, feed=feed, status=state, day=day, limit=limit or FILES)
+    if as_json:
+        overview = look(deployed.ledger.queries, question, now_s=clock.now_s())
+        print(json.dumps(overview_document(overview, deployed.name), ensure_ascii=False))
+    elif every_s is None:
+        line_console(sys.stdout).print(_overview(deployed.ledger.queries, question, clock))
+    else:
+        keep_looking(lambda: _overview(deployed.ledger.queries, question, clock), every_s, clock)
+
+
+def _overview(ledger: StatusLedger, question: StatusQuery, clock: Clock) -> Group:
+    return overview_lines(look(ledger, question, now_s=clock.now_s()), is_filtered=question.is_filtered)
+
+
+class WatchClock(Protocol):
+    """The clock of `--watch`."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+def keep_looking(view: Callable[[], Group], seconds: float, clock: WatchClock) -> None:
+    """Show what `view` returns, and refresh it at an interval, until Ctrl-C."""
+    with Live(console=line_console(sys.stdout), auto_refresh=False) as live:
+        while True:
+            live.update(view(), refresh=True)
+            clock.sleep(seconds)
+
+
+def _refuse(why: str, **options: object) -> None:
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise SettingsFault(why.format(given[0]))
+
 
 ENDED_EARLY = "it was ended early: the table may hold more rows than are counted here"
 _COLUMNS = (

@@ -12,9 +12,9 @@ from ingest.contract import Reason
 from ingest.errors import AccessDenied, FileFault, IngestError, ServiceFault, Throttled
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
-from ingest.rejects import reject_writer as rejects_module
+from ingest.rejects import bucket as rejects_module
+from ingest.rejects.bucket import RejectParts
 from ingest.rejects.reject import DuplicateRow, Reject, rejects_prefix
-from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import session
 
 FILE = FileVersion("landing", "orders/größe 1+1.csv", sequencer="0A")

@@ -7,10 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest.aws.clock import iso
-from ingest.cli.status.query import FileView
-from ingest.cli.status.view import age_text, share_text, status_text, waits_for
-from ingest.cli.top.collect import StackHealth, eta_s
-from ingest.cli.top.document import THROTTLES, reject_share
+from ingest.cli.status_overview import FileView, age_text, share_text, status_text, waits_for
+from ingest.cli.top_health import THROTTLES, StackHealth, eta_s, reject_share
 from ingest.contract import Metric, Status
 from ingest.ledger.work_item import Entry
 
