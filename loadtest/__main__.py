@@ -5,6 +5,7 @@ import sys
 from collections.abc import Container
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from loadtest.harness.results import RESULTS
 
@@ -23,7 +24,7 @@ COMMANDS = {
     "generate": ("generate", "a CSV file of any size for a feed, and what must be found of it"),
     "hostile": ("bench.hostile", "time and memory of `ingest check` on malformed files"),
     "simulator": ("simulator.command", "a DynamoDB endpoint that counts, throttles and fails as asked"),
-    "s3-server": ("s3_server.command", "an S3 endpoint that serves a folder and cuts answers as asked"),
+    "s3-server": ("s3_server.server", "an S3 endpoint that serves a folder and cuts answers as asked"),
     "run": ("scenarios.command", "a scenario: files dropped on the product, measured and judged"),
     "chaos": ("chaos.run", "the local stack with its workers killed: is every row accounted for?"),
     "huge": ("chaos.huge", "files of gigabytes: kills, hand-overs, what the ledger costs"),
@@ -36,8 +37,8 @@ RESULTS_OF = {"hostile": "hostile", "chaos": "chaos", "huge": "huge", "observe":
 def main() -> int:
     """Run one command and return its exit code. Only its module is imported: to import all takes seconds."""
     arguments = build_parser(sys.argv[1:3]).parse_args()
-    code: int = arguments.run(arguments)
-    return code
+    code: int | None = arguments.run(arguments)
+    return code or 0
 
 
 def build_parser(names: Container[str] = (*BENCHES, *COMMANDS)) -> argparse.ArgumentParser:
@@ -53,14 +54,27 @@ def build_parser(names: Container[str] = (*BENCHES, *COMMANDS)) -> argparse.Argu
 
 
 def _add(parser: argparse.ArgumentParser, module: str | bool, result: str | None) -> None:
+    """Add what a command can be given: what it says itself, or its OPTIONS, and where its result goes."""
     if not module:
         return
     command = import_module(f"loadtest.{module}")
-    command.add_arguments(parser)
+    for name, (default, help) in getattr(command, "OPTIONS", {}).items():
+        parser.add_argument(f"--{name}", **_how(default, help))
+    if hasattr(command, "add_arguments"):
+        command.add_arguments(parser)
     parser.set_defaults(run=command.run)
     if result:
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--out", type=Path, default=RESULTS / f"{result}.json")
+
+
+def _how(default: Any, help: str) -> dict[str, Any]:
+    """Return how an option is read: a number by its default, choices that may be repeated, or as it says itself."""
+    if isinstance(default, list):
+        return {"action": "append", "choices": default, "help": f"{help}; repeat (default all)"}
+    if isinstance(default, dict):
+        return {**default, "help": help}
+    return {"type": type(default), "default": default, "help": f"{help} (default {default:g})"}
 
 
 if __name__ == "__main__":

@@ -17,10 +17,9 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
 from loadtest.harness.targets import known_outcome_path, write_to
+from loadtest.workload.checksum import KnownOutcome
 from loadtest.workload.distributions import FORMS
-from loadtest.workload.expected import KnownOutcome
-from loadtest.workload.recipe import CHOICES, REJECTED, UNUSUAL, Recipe, recipe_of
-from loadtest.workload.schema import BadRecipe
+from loadtest.workload.recipe import CHOICES, REJECTED, UNUSUAL, BadRecipe, Recipe, recipe_of
 from loadtest.workload.stream import Generation
 
 INTERRUPTED, BROKEN_PIPE = 130, 141

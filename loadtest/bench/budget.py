@@ -1,16 +1,170 @@
 """`python -m loadtest bench budget`: does a write budget hold over many workers, whatever happens to them?
 
-The product's own rules under simulated time (`loadtest.bench.budget_fleet`); nothing is sent anywhere.
+The product's own rules under simulated time (`loadtest.bench.budget_fleet`); nothing is sent anywhere. Each case lets
+some workers start, and then something happen at `EVENT_S`.
 """
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from math import inf
 
-from loadtest.bench.budget_cases import CASES, END_S, EVENT_S, WITHIN_S, BudgetCase
-from loadtest.bench.budget_fleet import SAMPLE_S, TICK_S, BudgetFleet
+from loadtest.bench.budget_fleet import SAMPLE_S, TICK_S, BudgetFleet, Worker
 from loadtest.bench.measuring import Document, Goal, ResultTable, finish
+
+EVENT_S, END_S, CROWD_END_S = 45.0, 105.0, 60.0
+OUTAGE_S = 60.0
+WITHIN_S = 3.0  # after the last start the budget is to be used
+JOIN_S, CRASH_S, CUT_S, SHOWN_S = 2.0, 10.0, 1.5, 15.0  # and after such an event; SHOWN_S: demands must show first
+BOTH = ("put", "read")
+Setup = Callable[[BudgetFleet, int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetCase:
+    """A case: which budgets and numbers of workers, and when it is looked at."""
+
+    says: str
+    setup: Setup
+    runs: tuple[tuple[float, int], ...] = ((200, 12), (5_000, 12))
+    settled_s: float | None = None  # how soon all shares together are to be the budget
+    used: tuple[float, float, float] | None = None  # between which times it is to be used, and which part of it
+    end_s: float = END_S
+    costs: bool = True  # whether the ledger's units count: each life has two more, its first entry and the last word
+    holds: bool = True  # whether the budget is expected to hold
+    capacity: float = inf  # what the table takes, of the budget
+
+
+def crowd(fleet: BudgetFleet, count: int, load: Callable[[int], dict[str, float]] = lambda number: {}) -> list[Worker]:
+    """Let workers start within a second."""
+    return [fleet.add(fleet.chance.random(), **load(number)) for number in range(count)]
+
+
+def _some(act: Callable[[BudgetFleet, Worker], None], part: float = 0.0) -> Setup:
+    """Return a case in which something happens to this part of the workers, or to one."""
+
+    def setup(fleet: BudgetFleet, count: int) -> None:
+        for worker in crowd(fleet, count)[: max(1, int(part * count))]:
+            fleet.at(EVENT_S, partial(act, fleet, worker))
+
+    return setup
+
+
+def _join(fleet: BudgetFleet, count: int) -> None:
+    crowd(fleet, count)
+    for _ in range(count):
+        fleet.add(EVENT_S)
+
+
+def _change(factor: float) -> Setup:
+    def setup(fleet: BudgetFleet, count: int) -> None:
+        crowd(fleet, count)
+        fleet.at(EVENT_S, lambda: fleet.set_budget(fleet.budget_per_s * factor))
+
+    return setup
+
+
+def _mixed(fleet: BudgetFleet, count: int) -> None:
+    """Two in three have a fifth of an equal share to write, one in six half more than one, the others any amount."""
+    equal = fleet.budget_per_s / count
+
+    def load(number: int) -> dict[str, float]:
+        if number < count * 2 // 3:
+            return {"rows_per_s": 0.2 * equal}
+        return {"rows_per_s": 1.5 * equal} if number < count * 5 // 6 else {}
+
+    crowd(fleet, count, load)
+
+
+def _outage(*calls: str, changes: bool = False, of_one: bool = False) -> Setup:
+    """Return a case in which calls of all, or of one, fail for a minute; perhaps two die in it, and two come."""
+
+    def setup(fleet: BudgetFleet, count: int) -> None:
+        workers = crowd(fleet, count)
+
+        def fails(call: str, worker: Worker, now_s: float) -> bool:
+            is_now = EVENT_S <= now_s < EVENT_S + OUTAGE_S
+            return is_now and call in calls and (worker is workers[0] or not of_one)
+
+        fleet.fault = fails
+        if changes:
+            for worker in workers[:2]:
+                fleet.at(EVENT_S + 10, partial(fleet.kill, worker))
+            for _ in range(2):
+                fleet.add(EVENT_S + 20)
+
+    return setup
+
+
+def _churn(mean_s: float, killed: float, least_s: float, most_s: float) -> Setup:
+    def setup(fleet: BudgetFleet, count: int) -> None:
+        def again() -> None:
+            lives_s = min(most_s, max(least_s, fleet.chance.expovariate(1 / mean_s)))
+            fleet.add(fleet.now_s, lives_s=lives_s, is_killed=fleet.chance.random() < killed)
+            fleet.at(fleet.now_s + lives_s, again)
+
+        for _ in range(count):
+            fleet.at(fleet.chance.random(), again)
+
+    return setup
+
+
+def _frozen(seconds: float, part: float) -> Setup:
+    return _some(lambda fleet, worker: fleet.freeze(worker, seconds), part)
+
+
+def _small_files(fleet: BudgetFleet, count: int) -> None:
+    """Two workers a second come with 200 rows each, and end."""
+    for number in range(int(2 * END_S)):
+        fleet.add(number / 2, rows_left=200)
+
+
+def _after(seconds: float, least: float = 0.95) -> tuple[float, float, float]:
+    return EVENT_S + seconds, END_S, least
+
+
+_LARGE_ITEMS = partial(crowd, load=lambda number: {"row_units": 4.0 if number % 2 else 1.0})
+_PARK = partial(crowd, load=lambda number: {"rows_left": 60 * 5})  # for a minute of what a worker needs at least
+LARGE = ((200, 12), (5_000, 12), (40_000, 100))
+MANY = ((5, 4), (5, 12), (200, 100))
+LONG = ((5_000, 4), (5_000, 12))
+CASES = {
+    "start": BudgetCase(
+        "all start within a second",
+        crowd,
+        tuple((budget, count) for budget in (5, 200, 5_000, 40_000) for count in (1, 4, 12, 100)),
+        used=(1 + WITHIN_S, CROWD_END_S, 0.95),
+        end_s=CROWD_END_S,
+    ),
+    "join": BudgetCase("as many more start at once", _join, LARGE, JOIN_S, _after(JOIN_S)),
+    "leave": BudgetCase("half of them end", _some(BudgetFleet.leave, 0.5), settled_s=JOIN_S, used=_after(JOIN_S)),
+    "kill one": BudgetCase("one is killed", _some(BudgetFleet.kill), LONG, CRASH_S, _after(CRASH_S)),
+    "kill": BudgetCase("half of them are killed", _some(BudgetFleet.kill, 0.5), LARGE, CRASH_S, _after(CRASH_S)),
+    "raise": BudgetCase("four times the budget", _change(4), settled_s=CUT_S, used=_after(CUT_S)),
+    "cut": BudgetCase("a quarter of the budget", _change(0.25), settled_s=CUT_S, used=_after(CUT_S)),
+    "mixed": BudgetCase("most have little to write, some are slow", _mixed, LARGE, used=(SHOWN_S, END_S, 0.95)),
+    "large items": BudgetCase("half of them write items of 4 units", _LARGE_ITEMS, used=(1 + WITHIN_S, END_S, 0.95)),
+    "outage": BudgetCase("the ledger fails for a minute", _outage(*BOTH), LARGE, used=_after(0)),
+    "writes fail": BudgetCase("only writes to it fail for a minute", _outage("put"), used=_after(0)),
+    "reads fail": BudgetCase("only reads of it fail for a minute", _outage("read"), used=_after(0)),
+    "changes in an outage": BudgetCase("two are killed in it, and two come", _outage(*BOTH, changes=True)),
+    "changes, writes fail": BudgetCase("the same where only writes fail", _outage("put", changes=True)),
+    "park": BudgetCase("each has work for a minute at 5 units/s", _PARK, MANY, used=(1 + WITHIN_S, CROWD_END_S, 0.95)),
+    "throttled": BudgetCase("the table takes half of the budget", crowd, used=(10.0, END_S, 0.49), capacity=0.5),
+    "frozen": BudgetCase("one stands still for 20 s", _frozen(20, 0), LONG, 20 + JOIN_S, _after(20 + JOIN_S)),
+    "half frozen": BudgetCase("half of them stand still", _frozen(20, 0.5), LONG, 20 + JOIN_S, _after(20 + JOIN_S)),
+    "frozen shortly": BudgetCase("one stands still for 3 s", _frozen(3, 0), LONG, 3 + JOIN_S, _after(3 + JOIN_S)),
+    "one cannot write": BudgetCase("one cannot write its entry for a minute", _outage("put", of_one=True), LONG),
+    "one is blind": BudgetCase("one cannot reach the ledger", _outage(*BOTH, of_one=True), LONG, holds=False),
+    "small files": BudgetCase("two a second come, with 200 rows", _small_files, ((200, 1), (5_000, 1)), costs=False),
+    "long lives": BudgetCase(
+        "they live 20 to 300 s, a tenth is killed", _churn(100, 0.1, 20, 300), used=(4, END_S, 0.95), costs=False
+    ),
+    "short lives": BudgetCase("they live 3 to 60 s, a third is killed", _churn(20, 0.3, 3, 60), costs=False),
+}
+
 
 UNITS = 1.1  # of the ledger, for each worker and five seconds
 HUGE = 40_000  # one seed is enough: many requests
@@ -18,27 +172,18 @@ SHARES = ("worst_window", "allowed", "used")
 FIELDS = ("case", "budget", "workers", "worst_window", "allowed", "used", "settled_s", "ledger_units", "parked")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--case", action="append", choices=[*CASES], help="only that one (may be repeated)")
-    parser.add_argument("--seeds", type=int, default=2, help="runs of each, with other chances (default 2)")
+OPTIONS = {"case": ([*CASES], "only that one"), "seeds": (2, "runs of each, with other chances")}
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Simulate each case; missing a goal is a result, not a failure."""
+def run(arguments: argparse.Namespace) -> None:
     table = ResultTable(*FIELDS, case=22)
     runs = [(name, *run) for name in arguments.case or CASES for run in CASES[name].runs]
     measured = []
     for name, budget, workers in runs:
-        measured.append(measure(name, budget, workers, seeds(arguments, budget)))
+        seeds = range(arguments.seed, arguments.seed + (1 if budget >= HUGE else arguments.seeds))
+        measured.append(measure(name, budget, workers, seeds))
         table.add(measured[-1] | {share: f"{100 * measured[-1][share]:.1f} %" for share in SHARES})
     finish(arguments, judge(measured), {"runs": measured})
-    return 0
-
-
-def seeds(arguments: argparse.Namespace, budget: float) -> range:
-    """Return the seeds of a case."""
-    return range(arguments.seed, arguments.seed + (1 if budget >= HUGE else arguments.seeds))
 
 
 def measure(name: str, budget: float, workers: int, seeds: Iterable[int]) -> Document:
@@ -70,7 +215,6 @@ def _one(case: BudgetCase, budget: float, workers: int, seed: int) -> dict[str, 
 
 
 def judge(measured: list[Document]) -> Iterator[Goal]:
-    """Yield each goal."""
     over = "units of the worst ten seconds, of what is allowed (1.05 budgets and one request of each worker)"
     held = [run["worst_window"] / run["allowed"] for run in measured if CASES[run["case"]].holds]
     if held:
@@ -124,15 +268,10 @@ def used_share(fleet: BudgetFleet, begin_s: float, end_s: float) -> float:
 
 def settled_s(fleet: BudgetFleet, event_s: float, until_s: float) -> float:
     """Return how long after an event all shares together were last less than 95 % of the budget, or more than all."""
-    return max((time_s - event_s + SAMPLE_S for time_s in _unsettled(fleet, event_s, until_s)), default=0.0)
-
-
-def _unsettled(fleet: BudgetFleet, event_s: float, until_s: float) -> Iterator[float]:
-    for number in range(round(event_s / SAMPLE_S) + 1, round(until_s / SAMPLE_S)):
-        time_s = number * SAMPLE_S
-        share = fleet.share_sums[number] / budget_at(fleet, time_s)
-        if not SETTLED <= share <= MOST:
-            yield time_s
+    numbers = range(round(event_s / SAMPLE_S) + 1, round(until_s / SAMPLE_S))
+    shares = {number * SAMPLE_S: fleet.share_sums[number] / budget_at(fleet, number * SAMPLE_S) for number in numbers}
+    unsettled_s = (time_s for time_s, share in shares.items() if not SETTLED <= share <= MOST)
+    return max((time_s - event_s + SAMPLE_S for time_s in unsettled_s), default=0.0)
 
 
 def most_shares(fleet: BudgetFleet) -> float:

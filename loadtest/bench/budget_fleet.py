@@ -14,7 +14,7 @@ from math import inf
 from ingest.dynamodb.budget.worker import BudgetedWorker
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
 from ingest.ledger.claims import BudgetEntry
-from loadtest.simulator.capacity import TokenBucket
+from loadtest.simulator.settings import TokenBucket
 
 TICK_S = 0.02  # what was used is added up for each
 SAMPLE_S = 0.1  # shares are added up so often
@@ -26,30 +26,22 @@ PARKED_S = 60.0  # and up to half of it more, after which a parked worker comes 
 Fault = Callable[[str, "Worker", float], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerLoad:
-    """What a worker has to write: units of a row, rows a second it can make, rows in all, seconds it lives."""
-
-    row_units: float = 1.0
-    rows_per_s: float = inf
-    rows: float = inf
-    lives_s: float = inf
-    is_killed: bool = False  # at the end of its life, with no word to the others
-
-
 @dataclass
 class Worker:
-    """A process; `state` is None while it is not there."""
+    """A process, and what it has to write; `state` is None while it is not there."""
 
     number: int
-    load: WorkerLoad
+    row_units: float = 1.0
+    rows_per_s: float = inf  # that it can make
+    rows_left: float = inf
+    lives_s: float = inf
+    is_killed: bool = False  # at the end of its life, with no word to the others
     state: BudgetedWorker | None = None
     limiter: ConcurrencyLimiter = field(default_factory=ConcurrencyLimiter)
     pace: RateLimiter = field(default_factory=RateLimiter)
     pace_next_s: float = 0.0
     ready_s: float = 0.0
     under_way: int = 0
-    rows_left: float = inf
     taken: int = 0
     left: int = 0
     frozen_until_s: float = 0.0
@@ -113,9 +105,9 @@ class BudgetFleet:
             return self.chance.uniform(0.05, SLOW_S)
         return self.chance.uniform(0.005, 0.015)
 
-    def add(self, load: WorkerLoad, start_s: float) -> Worker:
-        """Let a worker start at a time."""
-        worker = Worker(len(self.workers), load, rows_left=load.rows)
+    def add(self, start_s: float, **load: float) -> Worker:
+        """Let a worker start at a time; `load` is what it has to write."""
+        worker = Worker(len(self.workers), **load)  # type: ignore[arg-type]  # of which one is a bool
         self.workers.append(worker)
         self.at(start_s, lambda: self._start(worker))
         return worker
@@ -144,9 +136,9 @@ class BudgetFleet:
             budget_per_s=self.budget_per_s,
             now_s=self.now_s,
         )
-        if worker.load.lives_s < inf:
-            end = self.kill if worker.load.is_killed else self.leave
-            self.at(self.now_s + worker.load.lives_s, lambda: end(worker) if worker.state is state else None)
+        if worker.lives_s < inf:
+            end = self.kill if worker.is_killed else self.leave
+            self.at(self.now_s + worker.lives_s, lambda: end(worker) if worker.state is state else None)
         self._go_on(worker, state, self._calls(worker, state))
 
     def _count_life(self, worker: Worker) -> None:
@@ -260,13 +252,13 @@ class BudgetFleet:
         thought = state.send(rows)
         worker.under_way += 1
         worker.rows_left -= rows
-        worker.ready_s = self.now_s + rows / worker.load.rows_per_s
+        worker.ready_s = self.now_s + rows / worker.rows_per_s
         if worker.pace.is_limited:
             since_s = max(worker.pace_next_s, self.now_s - 0.05)
             worker.pace_next_s = since_s + rows / worker.pace.per_s(self.now_s)
-        worker.largest_request = max(worker.largest_request, rows * worker.load.row_units)
+        worker.largest_request = max(worker.largest_request, rows * worker.row_units)
         took: list[int] = []
-        self.at(sent_s + latency_s / 2, lambda: took.append(self._take(rows, worker.load.row_units)))
+        self.at(sent_s + latency_s / 2, lambda: took.append(self._take(rows, worker.row_units)))
         self._later(
             sent_s + latency_s, worker, state, lambda: self._answered(worker, state, thought, sent_s, rows, took[0])
         )
@@ -276,7 +268,7 @@ class BudgetFleet:
     ) -> None:
         worker.under_way -= 1
         worker.taken += took
-        state.answered(thought, written=took / rows, taken=took * worker.load.row_units)
+        state.answered(thought, written=took / rows, taken=took * worker.row_units)
         if took < rows:
             worker.rows_left += rows - took
             worker.left += rows - took

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.bench.measuring import Document, Goal, finish
-from loadtest.bench.processes import load_all, simulator
+from loadtest.bench.surroundings import load_all, simulator
 from loadtest.simulator import Key, Latency, Simulation, Table, checksum
 
 TABLE, INTERLEAVED, IN_ORDER = "LoadtestCapacity", "LoadtestInterleaved", "LoadtestInOrder"
@@ -26,19 +26,17 @@ ROW_BYTES, ROWS_EACH = 400, 200
 _AGAIN_NEAR, _AGAIN_FAR = 50, 5  # every 50th row has the key of a row just before, every 5th of one far before
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--rows", type=int, default=60_000, help="of each load that shares a table (default 60000)")
-    parser.add_argument("--customers", type=int, default=500, help=f"of {ROWS_EACH} rows each (default 500)")
+OPTIONS = {
+    "rows": (60_000, "of each load that shares a table"),
+    "customers": (500, f"of {ROWS_EACH} rows each"),
+}
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measure how loads use and share a table's capacity; missing a goal is a result, not a failure."""
+def run(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         shared = share_a_table(Path(folder), arguments.rows)
         spreads = list(spread_over_partitions(Path(folder), arguments.customers, arguments.seed))
     finish(arguments, judge(shared, spreads), {"shared": shared, "spread": spreads})
-    return 0
 
 
 def share_a_table(folder: Path, rows: int) -> Document:
@@ -129,7 +127,6 @@ def write_customers(path: Path, customers: int, chance: random.Random | None) ->
 
 
 def judge(shared: Document, spreads: list[Document]) -> Iterator[Goal]:
-    """Yield each goal."""
     shuffled, ordered, as_it_is = (spread["rows_per_s"] for spread in spreads)
     demand, requests = PROCESSES * shared["demand_per_s"] / WCU, "share of the requests throttled in whole or part"
     yield Goal(f"times the capacity of {WCU} units/s that is demanded", demand, at_least=4)

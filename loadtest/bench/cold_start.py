@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import FEEDS_FILE, Env
-from loadtest.bench.files import BUCKET, FEEDS, write_sample
 from loadtest.bench.measuring import Document, Goal, ResultTable, finish, spread
-from loadtest.bench.processes import ROOT, Endpoint, environment
-from loadtest.harness.queue import s3_notification
+from loadtest.bench.surroundings import BUCKET, FEEDS, ROOT, Endpoint, environment, write_sample
+from loadtest.harness.read_back import s3_notification
 from loadtest.simulator import Simulator
 from loadtest.simulator.server import Elsewhere
 from loadtest.simulator.service import Answer
@@ -45,7 +44,7 @@ STEPS = {  # from, to
 }
 Moments = dict[str, tuple[float, float]]  # by the clock and of CPU
 
-_PROBE = Path(__file__).parent / "cold_start_probe.py"
+PROBE = Path(__file__).parent / "function_probe.py"
 _IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +(\S+)$", re.MULTILINE)
 _ANSWERS = {  # the ledger's conditions hold, everything is sent
     "UpdateItem": b'{"Attributes":{"first_seen":{"N":"1"}}}',
@@ -70,14 +69,13 @@ SETTINGS = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--repeat", type=int, default=11, help="how many cold starts (default 11)")
-    parser.add_argument("--zip", type=Path, help="the function's zip for this platform, to be measured as shipped")
+OPTIONS = {
+    "repeat": (11, "how many cold starts"),
+    "zip": ({"type": Path}, "the function's zip for this platform, to be measured as shipped"),
+}
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measure; missing the goal is a result, not a failure."""
+def run(arguments: argparse.Namespace) -> None:
     busy = round(os.getloadavg()[0], 1)  # figures by the clock suffer from it, those of CPU hardly
     starts, table = [], ResultTable("code", "step", "ms", "ms_of_cpu", code=17, step=31, ms=19)
     with tempfile.TemporaryDirectory() as folder, world(Path(folder), arguments.seed) as around:
@@ -95,7 +93,6 @@ def run(arguments: argparse.Namespace) -> int:
         for code, ms in found.items()
     ]
     finish(arguments, goals, {"load_before": busy, "starts": starts})
-    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +131,11 @@ def world(folder: Path, seed: int) -> Iterator[World]:
     """Give two small files in a bucket, the events about them, and endpoints that agree to everything at once."""
     shutil.copy(FEEDS, folder / FEEDS_FILE)
     arguments, rows = [str(folder)], 0
-    for number in (1, 2):
+    for number, moment in enumerate(("first", "second"), start=1):
         sample = write_sample(folder, FILE_BYTES + number, seed)
         event = folder / f"{number}.json"
-        event.write_text(json.dumps(_event(sample.key, number)))
-        arguments.append(str(event))
+        event.write_text(json.dumps([_event(sample.key, number)]))
+        arguments.append(f"{moment}={event}")
         rows += sample.rows
     with agreeing(folder, agree) as (tables, variables):
         yield World(arguments, variables, tables, rows)
@@ -188,7 +185,7 @@ def _moments(code: Code, around: World) -> Moments:
 def _run(code: Code, around: World, *flags: str) -> tuple[str, str]:
     """Return what a probe printed and what it logged; it runs on one core, which it inherits from this thread."""
     # -P: modules that lie beside the probe must not be taken for others of their name.
-    command = [sys.executable, "-P", *code.flags, *flags, str(_PROBE), *around.arguments]
+    command = [sys.executable, "-P", *code.flags, *flags, str(PROBE), *around.arguments]
     env, pipe, cores = {**around.environment, "PYTHONPATH": str(code.folder)}, subprocess.PIPE, os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
     try:

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from loadtest.bench.files import FEEDS, MB, RECIPES, Sample
 from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, finish, measure
-from loadtest.bench.processes import ROOT
+from loadtest.bench.surroundings import FEEDS, MB, RECIPES, ROOT, Sample
 from loadtest.harness import process
 
 MIXED = str(RECIPES / "mixed.toml")
@@ -26,19 +25,14 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser sizes."""
-    parser.add_argument("--megabytes", type=int, default=1000, help="size of each file's text (default 1000)")
-    parser.add_argument("--repeat", type=int, default=3, help="how often each is measured (default 3)")
+OPTIONS = {"megabytes": (1000, "size of each file's text"), "repeat": (3, "how often each is measured")}
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measure; missing a goal is a result, not a failure."""
+def run(arguments: argparse.Namespace) -> None:
     table = ResultTable("kind", "text_bytes", "mb_per_cpu_second", "peak_resident_bytes", kind=12)
     of_all = arguments.megabytes * MB, arguments.repeat, arguments.seed
     makings = [table.add(make(kind, *of_all)) for kind in KINDS]
     finish(arguments, judge(makings), {"makings": makings})
-    return 0
 
 
 def make(kind: str, total_bytes: int, repeat: int, seed: int) -> Document:

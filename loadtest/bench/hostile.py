@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.bench.files import MB, generation
 from loadtest.bench.measuring import Document, ResultTable, finish, printed
-from loadtest.bench.processes import ROOT, ingest
+from loadtest.bench.surroundings import MB, ROOT, generation, ingest
 from loadtest.harness import process
 from loadtest.harness.process import ProcessResult
 
@@ -31,25 +30,6 @@ class HostileCase:
     error: str | None = None
     is_compressed: bool = False
     feed: str = "hostile"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--megabytes", type=int, default=1000, help="size of each file (default 1000)")
-    parser.add_argument("--time-limit", type=float, default=900, help="CPU seconds; a case that takes more hangs")
-    parser.add_argument("--peak-megabytes", type=int, default=600, help="memory no case may pass (default 600)")
-    parser.add_argument("--case", action="append", choices=[case.name for case in cases()], help="repeat (default all)")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Measure all malformed files; 1 if one of them was a problem."""
-    fields = ("case", "exit_code", "seconds", "cpu_seconds", "peak_resident_bytes", "answer", "problems")
-    table = ResultTable(*fields, case=40, answer=30)
-    limits = {"time_limit_s": arguments.time_limit, "peak_bytes": arguments.peak_megabytes * MB}
-    wanted = [case for case in cases() if arguments.case is None or case.name in arguments.case]
-    outcomes = [table.add(measure(case, arguments.megabytes * MB, arguments.seed, **limits)) for case in wanted]
-    finish(arguments, [], {"outcomes": outcomes})
-    return 1 if any(outcome["problems"] for outcome in outcomes) else 0
 
 
 def measure(case: HostileCase, total_bytes: int, seed: int, *, time_limit_s: float, peak_bytes: int) -> Document:
@@ -183,3 +163,22 @@ def _gzipped(portions: Iterable[bytes], *, level: int) -> Iterator[bytes]:
     for portion in portions:
         yield gzip.compress(portion)
     yield gzip.flush()
+
+
+OPTIONS = {
+    "megabytes": (1000, "size of each file"),
+    "time-limit": (900.0, "CPU seconds; a case that takes more hangs"),
+    "peak-megabytes": (600, "memory no case may pass"),
+    "case": ([case.name for case in cases()], "one case"),
+}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure all malformed files; 1 if one of them was a problem."""
+    fields = ("case", "exit_code", "seconds", "cpu_seconds", "peak_resident_bytes", "answer", "problems")
+    table = ResultTable(*fields, case=40, answer=30)
+    limits = {"time_limit_s": arguments.time_limit, "peak_bytes": arguments.peak_megabytes * MB}
+    wanted = [case for case in cases() if arguments.case is None or case.name in arguments.case]
+    outcomes = [table.add(measure(case, arguments.megabytes * MB, arguments.seed, **limits)) for case in wanted]
+    finish(arguments, [], {"outcomes": outcomes})
+    return 1 if any(outcome["problems"] for outcome in outcomes) else 0

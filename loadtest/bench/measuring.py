@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadtest.bench.files import MB, Sample
+from loadtest.bench.surroundings import MB, Sample
 from loadtest.harness.process import ProcessResult
-from loadtest.harness.results import command_line, write_result
+from loadtest.harness.results import origin, write_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,5 +161,5 @@ def finish(arguments: argparse.Namespace, goals: Iterable[Goal], figures: Docume
     judged = list(goals)
     for goal in judged:
         print(goal)
-    figures = {"goals": [goal.document() for goal in judged], **figures}
-    write_result(arguments.out, command=command_line(), seed=arguments.seed, figures=figures)
+    goals_document: Document = {"goals": [goal.document() for goal in judged]}
+    write_document(arguments.out, origin(seed=arguments.seed) | goals_document | figures)

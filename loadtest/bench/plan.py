@@ -8,29 +8,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench.files import KEY, LINE_BREAKS, MB, QUOTE_FREE, QUOTED, samples
 from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, finish, measure, printed
-from loadtest.bench.processes import ROOT
+from loadtest.bench.surroundings import KEY, LINE_BREAKS, MB, QUOTE_FREE, QUOTED, ROOT, samples
 from loadtest.harness import process
 
 COMMAND = (sys.executable, "-m", "loadtest.bench.peers", "plan")
 GOALS = {QUOTE_FREE: 400, QUOTED: 150, LINE_BREAKS: 150}  # MB per CPU-second at least
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--megabytes", type=int, default=1000, help="size of each file (default 1000)")
-    parser.add_argument("--repeat", type=int, default=3, help="how often each file is planned (default 3)")
+OPTIONS = {"megabytes": (1000, "size of each file"), "repeat": (3, "how often each file is planned")}
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measure planning for each kind of file; missing a goal is a result, not a failure."""
+def run(arguments: argparse.Namespace) -> None:
     rates = ("mb_per_cpu_second", "mb_per_cpu_second_with_start_up")
     table = ResultTable("kind", "file_bytes", "segments", *rates, "peak_resident_bytes", kind=19)
     of_all = arguments.megabytes * MB, arguments.repeat, arguments.seed
     plannings = [table.add(plan(kind, *of_all)) for kind in GOALS]
     finish(arguments, judge(plannings), {"plannings": plannings})
-    return 0
 
 
 def plan(kind: str, total_bytes: int, repeat: int, seed: int, command: tuple[str, ...] = COMMAND) -> Document:
@@ -70,7 +64,6 @@ def _is_right(segments: list[Any], path: Path) -> bool:
 
 
 def judge(plannings: list[Document]) -> Iterator[Goal]:
-    """Yield the goals of each kind."""
     for planning in plannings:
         what = f"MB planned per CPU-second, {planning['kind']}"
         for field, addition in (("mb_per_cpu_second", ""), ("mb_per_cpu_second_with_start_up", ", with start-up")):

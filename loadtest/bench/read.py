@@ -8,9 +8,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from loadtest.bench.files import LINE_BREAKS, MB, QUOTE_FREE, Sample, samples
 from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, finish, measure, printed
-from loadtest.bench.processes import ROOT, ingest
+from loadtest.bench.surroundings import LINE_BREAKS, MB, QUOTE_FREE, ROOT, Sample, ingest, samples
 from loadtest.harness import process
 
 INGEST, CHECK, PANDAS, PYARROW = "ingest", "ingest check", "pandas chunks", "bare pyarrow"
@@ -20,14 +19,13 @@ SHARES = {"quote-free": 0.6, "fully quoted": 0.3}  # of bare pyarrow's rows per 
 GROWTH = 1.1  # of the peak, from the smallest file to the largest
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--megabytes", type=int, action="append", help="file size; repeat (default 100 and 400)")
-    parser.add_argument("--repeat", type=int, default=3, help="how often each reader reads each file (default 3)")
+OPTIONS = {
+    "megabytes": ({"type": int, "action": "append"}, "file size; repeat (default 100 and 400)"),
+    "repeat": (3, "how often each reader reads each file"),
+}
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measure all readers; missing a goal is a result, not a failure."""
+def run(arguments: argparse.Namespace) -> None:
     arguments.megabytes = sorted(arguments.megabytes or [100, 400])
     readers = list(READERS)
     if not find_spec("pandas"):
@@ -41,7 +39,6 @@ def run(arguments: argparse.Namespace) -> int:
     readings = [table.add(one) for one in found]
     missing = sorted({*READERS} - {*readers})
     finish(arguments, judge(readings), {"not_measured": missing, "readings": readings})
-    return 0
 
 
 def read(readers: list[str], kind: str, total_bytes: int, arguments: argparse.Namespace) -> list[Document]:

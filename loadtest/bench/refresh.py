@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ingest.contract import Price
 from loadtest.bench.measuring import Document, Goal, ResultTable, finish
-from loadtest.bench.processes import environment, ingest, load_all, simulator
+from loadtest.bench.surroundings import environment, ingest, load_all, simulator
 from loadtest.simulator import Key, Table
 
 CHANGED = 0.05
@@ -24,19 +24,15 @@ FEEDS = _FEED.format("put") + _FEED.format("skip") + "skip_unchanged = true\n"
 HELD: Document = {"tables": {"Refreshed": Table(Key("id"))}, "keeps_items": True}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--rows", type=int, default=20_000, help="of the file (default 20000)")
+OPTIONS = {"rows": (20_000, "of the file")}
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Count; missing a goal is a result, not a failure."""
+def run(arguments: argparse.Namespace) -> None:
     table = ResultTable("items", "way", "read_units", "write_units", "cents", "planned_cents", way=16)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "feeds.toml").write_text(FEEDS)
         bills = [table.add(bill) for items in NOTES for bill in refreshed(Path(folder), items, arguments.rows)]
     finish(arguments, judge(bills), {"rows": arguments.rows, "changed_share": CHANGED, "bills": bills})
-    return 0
 
 
 def refreshed(folder: Path, items: str, rows: int) -> Iterator[Document]:
@@ -69,7 +65,6 @@ def write_rows(path: Path, rows: int, note: int, *, changed: float) -> None:
 
 
 def judge(bills: list[Document]) -> Iterator[Goal]:
-    """Yield each goal."""
     for items, most in {"small": 0.3, "large": 0.15}.items():
         every, skipping = (bill for bill in bills if bill["items"] == items)
         share, differs = skipping["cents"] / every["cents"], every["held"] != skipping["held"]

@@ -11,20 +11,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from ingest.contract import FEEDS_FILE
-from ingest.worker import handler
-from ingest.worker.batch import BatchHandler
-from loadtest.bench.cold_start import agree, agreeing
-from loadtest.bench.files import BUCKET, FEEDS, write_sample
+from loadtest.bench.cold_start import PROBE, agree, agreeing
 from loadtest.bench.measuring import Document, Goal, ResultTable, finish, spread
-from loadtest.bench.processes import ROOT
-from loadtest.harness.queue import MOST_MESSAGES, s3_notification
+from loadtest.bench.surroundings import BUCKET, FEEDS, ROOT, write_sample
+from loadtest.harness.read_back import MOST_MESSAGES, s3_notification
 from loadtest.s3_server.server import find
 from loadtest.simulator.service import Answer
 
@@ -34,14 +30,10 @@ FILES_PER_SECOND = 128  # twice what the local stack's emulator lets through
 FIELDS = ("workers", "files", "rows", "files_per_second", "files_per_cpu_second", "calls_per_file")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--files", type=int, default=1000, help="how many files at once (default 1000)")
-    parser.add_argument("--repeat", type=int, default=5, help="loads of each number of workers (default 5)")
+OPTIONS = {"files": (1000, "how many files at once"), "repeat": (5, "loads of each number of workers")}
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measure; missing the goal is a result, not a failure."""
+def run(arguments: argparse.Namespace) -> None:
     table, measured = ResultTable(*FIELDS, files_per_second=19, files_per_cpu_second=20, calls_per_file=60), []
     for workers in WORKERS:
         with tempfile.TemporaryDirectory() as folder:
@@ -54,7 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
     most = max(one["files_per_second"]["median"] for one in measured)
     goals = [Goal("files of 500 rows a second, on this machine", most, at_least=FILES_PER_SECOND)]
     finish(arguments, goals, {"loads": measured})
-    return 0
 
 
 def write_files(folder: Path, files: int, seed: int) -> int:
@@ -76,49 +67,37 @@ def write_files(folder: Path, files: int, seed: int) -> int:
 def load(folder: Path, workers: int, rows: int) -> Document:
     """Load all files once; return the seconds, those of the workers' CPUs, and the calls by name."""
     calls: Counter[str] = Counter()
+    batches = json.loads((folder / "batches.json").read_text())
 
     def answer(target: str, body: bytes) -> Answer:
         calls[target.rpartition(".")[2]] += 1
         return agree(target, body)
 
     with agreeing(folder, answer) as (tables, env), ExitStack() as running:
-        fleet = [running.enter_context(_started(folder, n, workers, env)) for n in range(workers)]
+        parts = [{"first": batches[:1], "all": batches[number::workers]} for number in range(workers)]
+        fleet = [running.enter_context(_started(folder, n, env, **answered)) for n, answered in enumerate(parts)]
         for worker in fleet:
             worker.stderr.readline()
         before = tables.items
         calls.clear()
         for worker in fleet:
             worker.stdin.close()
-        ends = [json.loads(worker.stderr.read()) for worker in fleet]
+        for worker in fleet:
+            worker.wait()
         if tables.items - before != rows:
             raise RuntimeError(f"{tables.items - before:,} items were written of {rows:,}")
-    begun_s, ended_s, cpu_s = zip(*ends, strict=True)
-    took = {"second": max(ended_s) - min(begun_s), "cpu_second": sum(cpu_s)}
+    moments = [json.loads((folder / f"worker-{n}.log").read_text().splitlines()[-1]) for n in range(workers)]
+    seconds = max(one["all"][0] for one in moments) - min(one["waited"][0] for one in moments)
+    took = {"second": seconds, "cpu_second": sum(one["all"][1] - one["waited"][1] for one in moments)}
     return {"took": [*took], **took, "calls": calls}
 
 
-def _started(folder: Path, number: int, workers: int, env: dict[str, str]) -> Any:
-    command = [sys.executable, "-m", "loadtest.bench.small_files", str(folder), str(number), str(workers)]
+def _started(folder: Path, number: int, env: dict[str, str], **answered: list[Any]) -> Any:
+    """Start a worker that answers the first batches, waits, and answers all of its own."""
+    events = {name: folder / f"worker-{number}-{name}.json" for name in answered}
+    for name, batches in answered.items():
+        events[name].write_text(json.dumps([{"Records": batch} for batch in batches]))
+    command = [sys.executable, "-P", str(PROBE), str(folder)]
+    command += [f"first={events['first']}", "waited=-", f"all={events['all']}"]
     with (folder / f"worker-{number}.log").open("wb") as log:  # what the function prints costs it something, too
         return subprocess.Popen(command, env=env, cwd=ROOT, stdin=-1, stdout=log, stderr=-1, text=True)  # -1: PIPE
-
-
-def work(folder: Path, number: int, workers: int) -> None:
-    """Be one worker: answer a batch, say so on stderr, and answer a share of all when standard input ends."""
-    batches, function = json.loads((folder / "batches.json").read_text()), handler.build(os.environ, folder)
-    _answer(function, batches[:1])
-    print("ready", file=sys.stderr, flush=True)
-    sys.stdin.read()
-    begun_s, cpu_s = time.monotonic(), time.process_time()
-    _answer(function, batches[number::workers])
-    print(json.dumps([begun_s, time.monotonic(), time.process_time() - cpu_s]), file=sys.stderr)
-
-
-def _answer(function: BatchHandler, batches: list[Any]) -> None:
-    for batch in batches:
-        if failed := function.answer({"Records": batch}, left_s=600)["batchItemFailures"]:
-            raise RuntimeError(f"messages come back: {failed}")
-
-
-if __name__ == "__main__":
-    work(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -16,12 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench.files import MB, SHAPES, Sample, samples, write_rows
+from loadtest.bench import surroundings
 from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, measure
 from loadtest.bench.peers import MODES
-from loadtest.bench.processes import ROOT, Endpoint, environment, ingest, simulator, trusting
+from loadtest.bench.surroundings import MB, ROOT, SHAPES, Sample, samples
 from loadtest.harness import process
-from loadtest.harness.results import command_line, origin, write_document
+from loadtest.harness.results import origin, write_document
 from loadtest.simulator import Latency
 
 INGEST, LOOP = "ingest load", "boto3 loop"
@@ -67,24 +67,20 @@ class Bench:
     repeat: int
     seed: int
 
-    def case(self, party: str, total_bytes: int, *, shape: str = "mixed", mode: str = "put") -> Case:
-        """Return a party's case with a file of a shape and size."""
-        files = samples(self.folder, total_bytes, self.seed, shape=shape)
-        return Case(partial(_command, party, mode), *files, {"party": party, "shape": shape, "mode": mode})
-
-    def rows(self, party: str, rows: int, shape: str, key_order: str) -> Case:
-        """Return a party's case with a file of a number of rows."""
-        of = partial(write_rows, self.folder, seed=self.seed, shape=shape, key_order=key_order)
-        about = {"party": party, "shape": shape, "mode": "put", "key_order": key_order}
-        return Case(partial(_command, party, "put"), of(rows), of(0), about)
+    def case(self, party: str, total_bytes: int, *, shape: str = "mixed", mode: str = "put", **of: Any) -> Case:
+        """Return a party's case with a file of a shape, and of a size, or of a number of `rows`, by `key_order`."""
+        files = samples(self.folder, total_bytes, self.seed, shape=shape, **of)
+        return Case(partial(_command, party, mode), *files, {"party": party, "shape": shape, "mode": mode, **of})
 
     def measure(self, cases: Sequence[Case], *, tls: bool = False, latency_ms: int = 0) -> Iterator[Document]:
         """Yield what each case took, each run with a simulator of its own."""
-        with Endpoint("s3-server", str(self.folder), *["--tls"] * tls, tls=tls) as s3:
+        with surroundings.Endpoint("s3-server", str(self.folder), *["--tls"] * tls, tls=tls) as s3:
 
             def run(command: list[str], rows: int) -> Turn:
-                with simulator(latency=Latency(fixed_s=latency_ms / 1000), tls=tls) as tables:
-                    env = environment(dynamodb=tables.url, s3=s3.url) | trusting(self.folder, tables, s3)
+                with surroundings.simulator(latency=Latency(fixed_s=latency_ms / 1000), tls=tls) as tables:
+                    env = surroundings.environment(dynamodb=tables.url, s3=s3.url) | surroundings.trusting(
+                        self.folder, tables, s3
+                    )
                     ran = process.run(command, cwd=self.folder, env=env)
                 found = tables.statistics
                 if ran.exit_code or found["items"] != rows:
@@ -102,7 +98,7 @@ def _command(party: str, mode: str, sample: Sample) -> list[str]:
     feed = (sample.shape,) if mode == "put" else (mode, MODES)
     name = ("loop" if mode == "put" else "single-loop") if party == LOOP else party.partition(" ")[0]
     peer = [sys.executable, "-m", "loadtest.bench.peers", name, sample.url, feed[0]]
-    return ingest("load", sample.url, *feed) if party == INGEST else peer
+    return surroundings.ingest("load", sample.url, *feed) if party == INGEST else peer
 
 
 def shapes(bench: Bench) -> Iterator[Document]:
@@ -146,13 +142,11 @@ def memory(bench: Bench) -> Iterator[Document]:
 
 def whole(bench: Bench) -> Iterator[Document]:
     """Yield whole processes, start included: the product, and the loop on a tenth of the rows; and `--help`."""
-    command, env = [sys.executable, "-m", "ingest", "--help"], environment()
+    command, env = [sys.executable, "-m", "ingest", "--help"], surroundings.environment()
     help_s = statistics.median(process.run(command, cwd=ROOT, env=env).cpu_seconds for _ in range(2 * bench.repeat + 1))
     for rows, shape, key_order in WHOLE:
-        cases = [
-            bench.rows(INGEST, rows, shape, key_order),
-            bench.rows(LOOP, max(rows // WHOLE_LOOP_SHARE, min(rows, WHOLE[0][0])), shape, key_order),
-        ]
+        counts = {INGEST: rows, LOOP: max(rows // WHOLE_LOOP_SHARE, min(rows, WHOLE[0][0]))}
+        cases = [bench.case(party, 0, shape=shape, rows=n, key_order=key_order) for party, n in counts.items()]
         for found in bench.measure(cases):
             yield {**found, "of_rows": rows, "help_cpu_seconds": round(help_s, 3)}
 
@@ -160,15 +154,14 @@ def whole(bench: Bench) -> Iterator[Document]:
 PARTS = {"whole": whole, "shapes": shapes, "modes": modes, "latency": latency, "flow": limiter, "memory": memory}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of the benchmark."""
-    parser.add_argument("--part", action="append", choices=list(PARTS), help="repeat (default all)")
-    parser.add_argument("--repeat", type=int, default=3, help="how often each is measured (default 3)")
-    parser.add_argument("--megabytes", type=int, default=100, help="file size; memory takes 2 and 20 times as much")
+OPTIONS = {
+    "part": ([*PARTS], "one part; the results of the others are kept"),
+    "repeat": (3, "how often each is measured"),
+    "megabytes": (100, "file size; memory takes 2 and 20 times as much"),
+}
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measure; missing a goal is a result, not a failure."""
+def run(arguments: argparse.Namespace) -> None:
     out: Path = arguments.out
     parts: dict[str, Any] = json.loads(out.read_text())["parts"] if out.exists() else {}
     for name in arguments.part or PARTS:
@@ -176,7 +169,6 @@ def run(arguments: argparse.Namespace) -> int:
         goals = list(judge({name: part["measured"] for name, part in parts.items()}))
         write_document(out, {"goals": [goal.document() for goal in goals], "parts": parts})
     print(*goals, sep="\n")
-    return 0
 
 
 def _part(name: str, arguments: argparse.Namespace) -> Document:
@@ -185,11 +177,10 @@ def _part(name: str, arguments: argparse.Namespace) -> Document:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), arguments.megabytes * MB, arguments.repeat, arguments.seed)
         measured = [table.add(found) for found in PARTS[name](bench)]
-    return {**origin(command=command_line(), seed=arguments.seed), "load_before": round(busy, 1), "measured": measured}
+    return {**origin(seed=arguments.seed), "load_before": round(busy, 1), "measured": measured}
 
 
 def judge(parts: dict[str, list[Document]]) -> Iterator[Goal]:
-    """Yield each goal of the parts that were measured."""
     if "whole" in parts:
         yield from _judge_whole(parts["whole"])
     if "shapes" in parts:

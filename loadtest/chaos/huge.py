@@ -13,16 +13,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from loadtest.chaos.figures import fared, figures
-from loadtest.chaos.settings import FEEDS, MB
+from loadtest.chaos.uploads import FEEDS, MB
 from loadtest.checker.found import Expected
 from loadtest.checker.judge import judge
 from loadtest.harness import testbed
-from loadtest.harness.results import command_line, origin, write_document
-from loadtest.harness.testbed import Every, Testbed, TestbedSettings
+from loadtest.harness.results import origin, write_document
+from loadtest.harness.testbed import Every, Testbed, TestbedSettings, fared, figures
 from loadtest.s3_server.server import find
 from loadtest.simulator import Key, Table
-from loadtest.simulator.replay import Replayed
+from loadtest.simulator.written_items import Replayed
 from loadtest.workload.recipe import Recipe, recipe_of
 from loadtest.workload.stream import Generation
 
@@ -44,8 +43,7 @@ class HugeCase(TestbedSettings):
     sizes: Sequence[int]
     is_gzip: bool = False
     kill_every_s: float = 0.0
-    least_kills: int = 0
-    least_hand_overs: int = 0
+    aims: Mapping[str, int] = field(default_factory=dict)  # kills and hand-overs that there are to be at least
     feeds: Path = FEEDS
     tables: Mapping[str, Table] = field(default_factory=lambda: {TABLE: Table(Key("id"))})
     checkpoint_s: int = 5
@@ -69,7 +67,7 @@ def perform(case: HugeCase, report: Report) -> dict[str, Any]:
         found, replayed = here.end()
         result = {
             "case": case.name,
-            "bytes": sum(file.size for file in files),
+            "bytes": sum(file.bytes for file in files),
             "seconds": round(seconds, 1),
             "rows_per_s": round(sum(file.rows for file in files) / seconds),
             "workers": len(case.skews_s),
@@ -107,7 +105,7 @@ def _load(here: Testbed, case: HugeCase, files: Sequence[Expected], report: Repo
     """Send notifications of the files; return how many seconds passed until the last had ended."""
     begun_s, client = time.monotonic(), here.stack_client
     for number, file in enumerate(files):
-        client.send(client.notification(file.key, sequencer=f"{number:016X}", etag=file.etag, size=file.size))
+        client.send(client.notification(file.key, sequencer=f"{number:016X}", etag=file.etag, size=file.bytes))
     statistics, chance = here.simulator.statistics, random.Random(case.seed)
     things = [Every(REPORT_EVERY_S, None, lambda: report(f"{case.name}: {statistics.items:,} puts"))]
     if case.kill_every_s:
@@ -129,19 +127,8 @@ def _costs(here: Testbed, replayed: Replayed, files: Sequence[Expected]) -> dict
 
 
 def _missed_aims(case: HugeCase, result: Mapping[str, Any]) -> list[str]:
-    aims = {"kills": case.least_kills, "hand_overs": case.least_hand_overs}
-    few = {name: result[name] for name, least in aims.items() if result[name] < least}
+    few = {name: result[name] for name, least in case.aims.items() if result[name] < least}
     return [f"only {count} {name}: it shows less than it is to show" for name, count in few.items()]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser sizes and troubles."""
-    parser.add_argument("--only", choices=KINDS, action="append", help="repeat (default: all)")
-    parser.add_argument("--plain-mb", type=int, default=5_000, help="size of the plain file (default 5000)")
-    parser.add_argument("--gzip-mb", type=int, default=1_000, help="size of the gzip file as it lies there")
-    parser.add_argument("--workers", type=int, default=4, help="for the plain file (default 4)")
-    parser.add_argument("--kill-every-s", type=float, default=20.0, help="for the plain file, on average (default 20)")
-    parser.add_argument("--function-s", type=float, default=27.0, help="time of a function with the gzip file")
 
 
 def cases(arguments: argparse.Namespace) -> list[HugeCase]:
@@ -152,7 +139,7 @@ def cases(arguments: argparse.Namespace) -> list[HugeCase]:
         sizes=[arguments.plain_mb * MB],
         skews_s=(0.0,) * arguments.workers,
         kill_every_s=arguments.kill_every_s,
-        least_kills=1,
+        aims={"kills": 1},
         seed=seed,
     )
     packed = HugeCase(
@@ -161,7 +148,7 @@ def cases(arguments: argparse.Namespace) -> list[HugeCase]:
         is_gzip=True,
         skews_s=(0.0, 0.0),
         function_s=arguments.function_s,
-        least_hand_overs=3,
+        aims={"hand_overs": 3},
         seed=seed,
     )
     costs = [
@@ -172,19 +159,26 @@ def cases(arguments: argparse.Namespace) -> list[HugeCase]:
     return [case for kind in KINDS if kind in (arguments.only or KINDS) for case in chosen[kind]]
 
 
+OPTIONS = {
+    "only": ([*KINDS], "one kind"),
+    "plain-mb": (5_000, "size of the plain file"),
+    "gzip-mb": (1_000, "size of the gzip file as it lies there"),
+    "workers": (4, "for the plain file"),
+    "kill-every-s": (20.0, "for the plain file, on average"),
+    "function-s": (27.0, "time of a function with the gzip file"),
+}
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Load all; return 1 if anything is wrong. What earlier runs found of other cases stays in the result."""
-    known = _known(arguments.out)
+    out: Path = arguments.out
+    known = {case["case"]: case for case in json.loads(out.read_text())["cases"]} if out.exists() else {}
     results = [perform(case, lambda line: print(line, flush=True)) for case in cases(arguments)]
     for result in results:
-        known[result["case"]] = origin(command=command_line(), seed=arguments.seed) | result
+        known[result["case"]] = origin(seed=arguments.seed) | result
         _show(result)
-    write_document(arguments.out, {"cases": list(known.values())})
+    write_document(out, {"cases": list(known.values())})
     return 1 if any(result["problems"] for result in results) else 0
-
-
-def _known(path: Path) -> dict[str, dict[str, Any]]:
-    return {case["case"]: case for case in json.loads(path.read_text())["cases"]} if path.exists() else {}
 
 
 def _show(result: dict[str, Any]) -> None:

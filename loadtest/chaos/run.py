@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE
-from loadtest.chaos.figures import fared, figures
-from loadtest.chaos.settings import MB, ChaosSettings
-from loadtest.chaos.uploads import Dropper
+from loadtest.chaos.uploads import MB, ChaosSettings, Dropper
 from loadtest.checker.found import is_file
 from loadtest.checker.judge import judge
 from loadtest.harness import testbed
-from loadtest.harness.results import command_line, write_result
-from loadtest.harness.testbed import Every, Testbed
+from loadtest.harness.results import origin, write_document
+from loadtest.harness.testbed import Every, Testbed, fared, figures
 
 FREEZE_LEASES = 1.6  # so long a worker is stopped: its lease has run out when it goes on
 REPORT_EVERY_S = 10.0
+_GIVEN = ("seed", "kill_every_s", "deploy_every_s", "throttled", "max_receive_count", "patience_s")
 _FARED = ("kills", "deployments", "begun_anew", "deliveries", "hand_overs")
 _FOUND = ("files", "segments", "rows", "lost", "doubled", "wrong", "stuck")
 Report = Callable[[str], None]
@@ -80,7 +79,7 @@ class ChaosRun:
 
     def _open_bytes(self) -> int:
         """Return how many bytes of files are dropped and have not ended."""
-        return sum(file.size for file in self.dropper.files if (file.key, file.etag) not in self.testbed.ended)
+        return sum(file.bytes for file in self.dropper.files if (file.key, file.etag) not in self.testbed.ended)
 
     def _is_quiet(self) -> bool:
         """Return whether all that must end has ended, and nothing is left to do."""
@@ -121,32 +120,25 @@ def begun(settings: ChaosSettings, folder: Path) -> Iterator[ChaosRun]:
         yield ChaosRun(settings, here, Dropper(stack_client, settings, time.monotonic), reconcile)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of a run that are worth changing."""
-    parser.add_argument("--minutes", type=float, default=3.0, help="how long files are dropped and workers killed")
-    parser.add_argument("--kill-every-s", type=float, default=5.0, help="mean time between two kills (default 5)")
-    parser.add_argument("--deploy-every-s", type=float, default=30.0, help="between deployments; 0: none (default 30)")
-    parser.add_argument("--throttled", type=float, default=0.3, help="share of writes that is throttled (default 0.3)")
-    parser.add_argument("--max-receive-count", type=int, default=15, help="deliveries before the dead-letter queue")
-    parser.add_argument("--patience-s", type=float, default=600.0, help="how long all may take to settle then")
+OPTIONS = {
+    "minutes": (3.0, "how long files are dropped and workers killed"),
+    "kill-every-s": (5.0, "mean time between two kills"),
+    "deploy-every-s": (30.0, "between deployments; 0: none"),
+    "throttled": (0.3, "share of writes that is throttled"),
+    "max-receive-count": (15, "deliveries before the dead-letter queue"),
+    "patience-s": (600.0, "how long all may take to settle then"),
+}
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run; return 1 if anything is wrong."""
-    settings = ChaosSettings(
-        seconds=60 * arguments.minutes,
-        seed=arguments.seed,
-        kill_every_s=arguments.kill_every_s,
-        deploy_every_s=arguments.deploy_every_s,
-        throttled=arguments.throttled,
-        max_receive_count=arguments.max_receive_count,
-        patience_s=arguments.patience_s,
-    )
+    given = {name: value for name, value in vars(arguments).items() if name in _GIVEN}
+    settings = ChaosSettings(seconds=60 * arguments.minutes, **given)
     found = perform(settings, lambda line: print(line, flush=True))
     for name in (*_FARED, *_FOUND):
         print(f"{name:>12}: {found[name]:,}")
     for problem in found["problems"]:
         print(f"WRONG: {problem}")
-    write_result(arguments.out, command=command_line(), seed=arguments.seed, figures=found)
+    write_document(arguments.out, origin(seed=arguments.seed) | found)
     print("result: " + ("WRONG" if found["problems"] else "all rows accounted for"))
     return 1 if found["problems"] else 0

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Status
-from loadtest.workload.expected import KnownOutcome
+from loadtest.workload.checksum import KnownOutcome
 from loadtest.workload.recipe import Recipe
 
 Hashes = NDArray[np.uint64]
@@ -18,20 +18,14 @@ Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """What must become of one file.
+class Expected(KnownOutcome):
+    """What must become of one file: its outcome, and how it may end. No other file has the keys of its items.
 
     A later segment's rows replace those of an earlier one without being counted as superseded.
     """
 
     key: str
     table: str
-    size: int
-    rows: int = 0
-    items: int = 0  # that it leaves in the table; no other file has their keys
-    checksum: int = 0  # of these items
-    rejected: Mapping[str, int] = field(default_factory=dict)  # how many of the rows, by reason
-    superseded: tuple[int, int] = (0, 0)  # how many are replaced by a later row of their key, at least and at most
     statuses: frozenset[str] = ONLY_COMPLETE  # how it may end; "" is: the ledger never hears of it
     etag: str = ""  # of this version of the object, where there are several
     recipe: Recipe | None = None  # where it may end without being complete: some of its rows may be in the table
@@ -39,17 +33,7 @@ class Expected:
     @classmethod
     def of(cls, key: str, table: str, outcome: KnownOutcome, **more: Any) -> Self:
         """Return what must become of a file that was generated; `more` are attributes that the generator lacks."""
-        return cls(
-            key=key,
-            table=table,
-            size=outcome.bytes,
-            rows=outcome.rows,
-            items=outcome.items,
-            checksum=outcome.checksum,
-            rejected=outcome.rejected,
-            superseded=outcome.superseded,
-            **more,
-        )
+        return cls(key=key, table=table, **{one.name: getattr(outcome, one.name) for one in fields(outcome)}, **more)
 
     @property
     def name(self) -> str:

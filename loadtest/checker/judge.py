@@ -9,10 +9,9 @@ import numpy as np
 
 from ingest.contract import FINAL_STATUSES, SKIPPED, LedgerKeys, Status
 from loadtest.checker.found import ONLY_COMPLETE, Entry, Expected, Found, TableFound, unfinished
-from loadtest.workload.block import GROUP
-from loadtest.workload.expected import MODULUS
+from loadtest.workload.checksum import MODULUS
 from loadtest.workload.recipe import Recipe
-from loadtest.workload.stream import hashes_of
+from loadtest.workload.stream import GROUP, hashes_of
 
 SHOWN = 20
 BLOCK_BYTES = 4 * 1024 * 1024  # the text that is written at a time: docs/decisions/0005
@@ -224,7 +223,7 @@ def _judge_puts(
         return
     written = [(file, int(e.get("rows_written", 0))) for file in files for e in entries.get(file.name, ())]
     replacing = sum(max(0, count - file.items) for file, count in written)
-    across_blocks = sum(min(file.superseded[1], GROUP * (file.size // BLOCK_BYTES)) for file in files)
+    across_blocks = sum(min(file.superseded[1], GROUP * (file.bytes // BLOCK_BYTES)) for file in files)
     doubled = table.overwritten - replacing - across_blocks
     if doubled > 0:
         result.doubled += doubled

@@ -18,9 +18,9 @@ from ingest.contract import LedgerKeys
 from loadtest.harness.stack_client import StackClient
 from loadtest.s3_server.server import UpstreamError, upstream_pool
 from loadtest.simulator import Fault, Faults, Schedule, Settings, Simulation, Simulator, Table
-from loadtest.simulator.capacity import write_units
+from loadtest.simulator.items import Item, item_bytes
 from loadtest.simulator.service import ENDINGS, INSTEAD, Answer, Ending
-from loadtest.simulator.values import Item, item_bytes
+from loadtest.simulator.settings import write_units
 
 TRANSACTION_FACTOR = 2
 _INDEXED = (LedgerKeys.LISTING, LedgerKeys.LISTED_AT)
@@ -92,9 +92,8 @@ class LedgerProxy:
     """Answers what is not a batch of rows: by the emulator, but for faults."""
 
     def __init__(self, url: str, faults: Faults | None) -> None:
-        self.faults: Counter[str] = Counter()
-        self.costs = LedgerCosts()
-        self._schedule = Schedule(faults) if faults else None
+        self.costs, self._schedule = LedgerCosts(), Schedule(faults)
+        self.faults = self._schedule.counts
         self._upstream = upstream_pool(url)
         self._lock = threading.Lock()
 
@@ -107,9 +106,7 @@ class LedgerProxy:
     def answer(self, target: str, body: bytes) -> Answer:
         """Return the answer to a request; faults come before it or after."""
         with self._lock:
-            fault = self._schedule.next() if self._schedule else None
-            if fault:
-                self.faults[str(fault)] += 1
+            fault = self._schedule.next()
         if fault in INSTEAD:
             refused = INSTEAD[fault]()
             return Answer(refused.body(), refused.status)

@@ -1,19 +1,60 @@
-"""What a run has left, read back: rejects in their bucket, files' entries in the ledger, tables item by item."""
+"""What a stack's queues, ledger, buckets and tables hold, be it local or on AWS; and what is sent to its queue."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
-
-from boto3.dynamodb.types import TypeDeserializer
+from urllib.parse import quote_plus, urlsplit
 
 from ingest.contract import LedgerKeys, Status
+from ingest.ledger.table import plain
 from loadtest.checker.found import TableFound, is_file
 from loadtest.checker.judge import COUNTS, SKIPPED_COUNTS
 from loadtest.workload.checksum import Checksum
+
+READERS = 8  # of a table
+MOST_MESSAGES = 10  # a request
+
+
+class NotSentError(RuntimeError):
+    """The queue did not take some messages; says why."""
+
+
+def s3_notification(bucket: str, key: str, *, sequencer: str, etag: str | None = None, size: int | None = None) -> str:
+    """Return the body of an S3 notification about a new object; `size` and `etag` are left out if they are None."""
+    known = {"key": quote_plus(key, safe="/"), "size": size, "eTag": etag, "sequencer": sequencer}
+    thing = {name: value for name, value in known.items() if value is not None}
+    record = {
+        "eventVersion": "2.6",
+        "eventSource": "aws:s3",
+        "eventTime": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": bucket}, "object": thing},
+    }
+    return json.dumps({"Records": [record]})
+
+
+def send_all(sqs: Any, url: str, bodies: Sequence[str]) -> None:
+    """Put messages in a queue, ten a request; raises NotSentError: some were not taken."""
+    for first in range(0, len(bodies), MOST_MESSAGES):
+        batch = bodies[first : first + MOST_MESSAGES]
+        entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(batch)]
+        failed = sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed")
+        if failed:
+            raise NotSentError(f"The queue did not take {len(failed)} messages, the first because: {failed[0]}")
+
+
+def taken(sqs: Any, url: str, *, wait_s: int = 0) -> Iterator[str]:
+    """Remove all messages that can be received; yield their bodies. `wait_s` > 0: from all of SQS's servers."""
+    asked = {"QueueUrl": url, "MaxNumberOfMessages": MOST_MESSAGES, "WaitTimeSeconds": wait_s}
+    while messages := sqs.receive_message(**asked).get("Messages"):
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            yield message["Body"]
+
 
 Entry = dict[str, Any]
 Item = Mapping[str, Mapping[str, Any]]
@@ -65,34 +106,26 @@ def _reasons(rejects: Sequence[Entry]) -> Counter[str]:
     return Counter(str(reason) for _, reason in rows) + Counter({"rejected again": again})
 
 
-def read_table(dynamodb: Any, name: str, *, segments: int = 1, not_summed: frozenset[str] = frozenset()) -> TableFound:
-    """Return what a table holds: every item is read, by this number of readers at once."""
-    whole = Checksum()
-    with ThreadPoolExecutor(segments) as pool:
-        for part in pool.map(partial(_sum, dynamodb, name, segments, not_summed), range(segments)):
-            whole.merge(part)
+def read_table(dynamodb: Any, name: str, not_summed: frozenset[str]) -> TableFound:
+    """Return what a table holds: every item is read, by several readers at once."""
+    whole, lock = Checksum(not_summed), Lock()
+
+    def read(segment: int) -> None:
+        for items in pages(dynamodb, name, Segment=segment, TotalSegments=READERS):
+            with lock:
+                whole.add(items)
+
+    with ThreadPoolExecutor(READERS) as pool:
+        list(pool.map(read, range(READERS)))
     return TableFound(items=whole.items, checksum=whole.value)
 
 
-def pages(dynamodb: Any, name: str, *, segment: int = 0, segments: int = 1, **more: Any) -> Iterator[list[Item]]:
-    """Yield all items of a segment of a table, in some portions."""
-    part = {"Segment": segment, "TotalSegments": segments}
-    for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True, **part, **more):
+def pages(dynamodb: Any, name: str, **part: int) -> Iterator[list[Item]]:
+    """Yield all items of a table, or of a part of it, in some portions."""
+    for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True, **part):
         yield page["Items"]
 
 
 def read_items(dynamodb: Any, name: str) -> list[Entry]:
     """Return all items of a table, as Python has them."""
     return [plain(item) for page in pages(dynamodb, name) for item in page]
-
-
-def plain(item: Any) -> Entry:
-    """Return an item of DynamoDB JSON as Python has it."""
-    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
-
-
-def _sum(dynamodb: Any, name: str, segments: int, not_summed: frozenset[str], segment: int) -> Checksum:
-    checksum = Checksum(not_summed)
-    for items in pages(dynamodb, name, segment=segment, segments=segments):
-        checksum.add(items)
-    return checksum

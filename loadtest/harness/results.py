@@ -13,21 +13,16 @@ from pathlib import Path
 RESULTS = Path(__file__).parent.parent / "results"
 
 
-def write_result(path: Path, *, command: str, seed: int, figures: dict[str, object]) -> None:
-    """Write figures with the command, seed, commit, machine and versions they came from."""
-    write_document(path, {**origin(command=command, seed=seed), **figures})
-
-
 def write_document(path: Path, document: dict[str, object]) -> None:
     """Write a document as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2) + "\n")
 
 
-def origin(*, command: str, seed: int) -> dict[str, object]:
-    """Return what is needed to get figures measured now again."""
+def origin(*, seed: int, command: str | None = None) -> dict[str, object]:
+    """Return what is needed to get figures measured now again; without another, the command is the one given."""
     return {
-        "command": command,
+        "command": command or command_line(),
         "seed": seed,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": subprocess.run(

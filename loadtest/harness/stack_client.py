@@ -9,8 +9,8 @@ from typing import Any
 
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import Event, Output
-from loadtest.harness.queue import Depths, depths, s3_notification, send_all, taken
-from loadtest.harness.read_back import read_items, read_rejects
+from ingest.queue.sqs import Depth, queue_depth
+from loadtest.harness.read_back import read_items, read_rejects, s3_notification, send_all, taken
 
 Entry = dict[str, Any]
 POLL_ENDS_S = 2.0
@@ -65,13 +65,13 @@ class StackClient:
         """Put messages in the queue, ten a request."""
         send_all(self._sqs, self.queue_url, bodies)
 
-    def depths(self, url: str | None = None) -> Depths:
+    def depths(self, url: str | None = None) -> Depth:
         """Return how many messages a queue holds, by their state; without a URL, those of the stack's queue."""
-        return depths(self._sqs, url or self.queue_url)
+        return queue_depth(self._sqs, url or self.queue_url)
 
     def depth(self, url: str | None = None) -> int:
         """Return how many messages a queue holds: waiting, delayed, or in flight."""
-        return sum(self.depths(url))
+        return self.depths(url).all
 
     def take_dead_letters(self) -> list[str]:
         """Remove all dead letters; return their bodies."""

@@ -5,11 +5,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from loadtest.workload.schema import BadRecipe
+from loadtest.workload.recipe import BadRecipe
 
 STDOUT = "-"
 S3 = "s3://"
@@ -157,13 +156,11 @@ class Uploads:
 
     def add(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
         """Upload a file but for the last step; all portions are taken when this returns."""
-        held, rest, size = list[bytes](), iter(portions), 0
-        while size < LEAST_PART_BYTES and (portion := next(rest, None)) is not None:
-            held.append(portion)
-            size += len(portion)
-        self._kept[key] = self._pool.submit(keep, self._s3, self._bucket, key, chain(held, rest), most_bytes=most_bytes)
+        is_small = most_bytes <= LEAST_PART_BYTES
+        content = list(portions) if is_small else portions
+        self._kept[key] = self._pool.submit(keep, self._s3, self._bucket, key, content, most_bytes=most_bytes)
         self._waiting.append(self._kept[key])
-        if size >= LEAST_PART_BYTES or len(self._waiting) >= 4 * THREADS:  # small files are in memory
+        if not is_small or len(self._waiting) >= 4 * THREADS:  # small files are in memory
             self.wait()
 
     def wait(self) -> None:

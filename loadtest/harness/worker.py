@@ -21,9 +21,8 @@ from ingest.aws.clock import Clock
 from ingest.contract import Env
 from ingest.worker import handler
 from ingest.worker.batch import BatchHandler
-from loadtest.harness.queue import MOST_MESSAGES
 
-WAIT_S = 1
+WAIT_S, MOST_MESSAGES = 1, 10
 
 
 class SkewedClock(Clock):
@@ -71,13 +70,11 @@ class Poller:
     def _show_soon(self, handle: str) -> threading.Timer:
         """Make a message visible while it is worked on: another worker will have it too."""
         print('{"redelivered": 1}', flush=True)
-        timer = threading.Timer(random.uniform(0.0, 3.0), self._show, (handle,))
+        shown = {"QueueUrl": self._url, "ReceiptHandle": handle, "VisibilityTimeout": 0}
+        timer = threading.Timer(random.uniform(0.0, 3.0), self._client.change_message_visibility, kwargs=shown)
         timer.daemon = True
         timer.start()
         return timer
-
-    def _show(self, handle: str) -> None:
-        self._client.change_message_visibility(QueueUrl=self._url, ReceiptHandle=handle, VisibilityTimeout=0)
 
 
 def record_of(message: dict[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,9 @@ class Fleet:
         until_s = time.monotonic() + patience_s
         while sum(parsed.get("worker") == "ready" for parsed in self.log()) < len(self._workers):
             if time.monotonic() > until_s or any(worker.poll() is not None for worker in self._workers):
-                raise TimeoutError(f"the workers did not start; the end of a log: {self._last_words()}")
+                ends = [path.read_text(errors="replace")[-300:] for path in sorted(self._folder.glob("worker-*.log"))]
+                end = next((end for end in ends if "ready" not in end), "").strip()
+                raise TimeoutError(f"the workers did not start; the end of a log: {end}")
             time.sleep(0.05)
 
     def look(self) -> None:
@@ -109,10 +111,6 @@ class Fleet:
         if worker.poll() is None and worker.pid not in self._killed:
             self._killed.add(worker.pid)
             worker.kill()
-
-    def _last_words(self) -> str:
-        ends = [path.read_text(errors="replace")[-300:] for path in sorted(self._folder.glob("worker-*.log"))]
-        return next((end for end in ends if "ready" not in end), "").strip()
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         environment = {"PATH": os.environ.get("PATH", os.defpath), **self._environments[number]}

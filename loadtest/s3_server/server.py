@@ -1,5 +1,9 @@
-"""The S3 endpoint: one thread a connection, kept alive; a file's bytes go from disk to socket."""
+"""The S3 endpoint: one thread a connection, kept alive; a file's bytes go from disk to socket.
 
+`python -m loadtest s3-server FOLDER` is one as a process of its own, so that its CPU is not counted.
+"""
+
+import argparse
 import contextlib
 import random
 import re
@@ -20,6 +24,8 @@ from urllib.parse import unquote, urlsplit
 
 from urllib3 import HTTPConnectionPool, Retry, connection_from_url
 from urllib3.exceptions import HTTPError
+
+from loadtest.simulator.command import serve
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -188,13 +194,10 @@ class Handler(BaseHTTPRequestHandler):
         """Send an object, a range of it, or, for HEAD, its headers."""
         try:
             found = find(self._endpoint.folder, self.path)
+            self._endpoint.count("requests")
+            self._send(found, asked_bytes(found, self.headers))
         except ReadRefused as refused:
-            return self._relay(refused)
-        self._endpoint.count("requests")
-        try:
-            return self._send(found, asked_bytes(found, self.headers))
-        except ReadRefused as refused:
-            return self._refuse(refused)
+            self._relay(refused) if refused.status == 404 else self._refuse(refused)
 
     do_HEAD = do_GET
 
@@ -259,3 +262,19 @@ class Handler(BaseHTTPRequestHandler):
 
 def _passed_on(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name: value for name, value in headers if name.lower() not in _OF_A_CONNECTION}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser all settings of an object endpoint."""
+    parser.add_argument("folder", type=Path, help="holds a folder for each bucket")
+    parser.add_argument("--port", type=int, default=0, help="0 (the default): any that is free")
+    parser.add_argument("--tls", action="store_true", help="the second line printed is the file clients are to trust")
+    parser.add_argument("--cut-share", type=float, default=0.0, help="share of answers that end in their middle")
+    parser.add_argument("--seed", type=int, default=1, help="which answers are cut")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run an endpoint until Ctrl-C or SIGTERM; print what it counted."""
+    settings = {name: getattr(arguments, name) for name in ("cut_share", "seed", "tls", "port")}
+    server = ObjectServer(arguments.folder, **settings)
+    return serve(server, lambda: server.counts)

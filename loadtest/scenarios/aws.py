@@ -14,9 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra import cdk
 from ingest.errors import SettingsFault
 from loadtest.harness.targets import THREADS
-from loadtest.scenarios.catalog import FEEDS, Scenario
+from loadtest.scenarios.catalog import FEEDS, Scenario, dollars, estimate_lines
 from loadtest.scenarios.deployed import StackDeployment
-from loadtest.scenarios.estimate import dollars, estimate_lines
 
 STAGE, STACK = "loadtest", "ingest-loadtest"  # of cdk.json: tables and buckets go with the stack
 DESTROY = "python -m loadtest run --target aws --destroy"

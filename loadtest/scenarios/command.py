@@ -15,11 +15,10 @@ from loadtest.harness.results import RESULTS, origin, write_document
 from loadtest.scenarios import aws
 from loadtest.scenarios.catalog import SCENARIOS, Scenario
 from loadtest.scenarios.deployed import LocalTarget
-from loadtest.scenarios.drive import perform, progress_bar
+from loadtest.scenarios.drive import Target, perform, progress_bar
 from loadtest.scenarios.report.runs import ReportedRun
 from loadtest.scenarios.sim import sim_target
-from loadtest.scenarios.target import Target
-from loadtest.workload.schema import BadRecipe
+from loadtest.workload.recipe import BadRecipe
 
 RUNS = RESULTS / "runs"
 REFUSED, SERVICE_FAILED, INTERRUPTED = 2, 4, 130

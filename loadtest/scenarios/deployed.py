@@ -12,20 +12,17 @@ from typing import Any, ClassVar
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Metric, Output, table_output
 from ingest.estimate.cost import LEDGER_UNITS_PER_FILE, LEDGER_UNITS_PER_SEGMENT
+from ingest.queue.sqs import queue_depth
 from loadtest.checker.found import Expected, Found
+from loadtest.harness import read_back
 from loadtest.harness.process import Usage, members
-from loadtest.harness.queue import depths, s3_notification, send_all, taken
-from loadtest.harness.read_back import entries_of, read_items, read_rejects, read_table, rejects_of
 from loadtest.harness.targets import Uploads
-from loadtest.scenarios.catalog import FEEDS, Scenario, tables
-from loadtest.scenarios.estimate import usd_of
-from loadtest.scenarios.log import FunctionLog, LogReader
-from loadtest.scenarios.target import Observation, Results
+from loadtest.scenarios.catalog import FEEDS, Scenario, tables, usd_of
+from loadtest.scenarios.figures import FunctionLog, LogReader, Observation, Results
 from loadtest.workload.changes import NOT_SUMMED
 
 LEDGER_EVERY_S, LEDGER_SHARE, LOG_EVERY_S = 1.0, 0.1, 5.0
 LOG_LATE_S, QUIET_WITHIN_S = 60.0, 30.0
-READERS = 8
 CLOSED = "file closed"
 MIB = 1024 * 1024
 Entry = dict[str, Any]
@@ -73,9 +70,9 @@ class StackDeployment:
         if time.monotonic() >= self._next_log_s:
             self.log = self._reader.read()
             self._next_log_s = time.monotonic() + LOG_EVERY_S
-        queue = depths(self._sqs, self._queue_url)
+        queue = queue_depth(self._sqs, self._queue_url)
         rows = round(self.log.total(Metric.ROWS_WRITTEN))
-        return Observation(backlog=queue.waiting, in_flight=queue.in_flight, rows_reported=rows)
+        return Observation(backlog=queue.visible + queue.delayed, in_flight=queue.in_flight, rows_reported=rows)
 
     def ended(self) -> list[dict[str, Any]]:
         """Return the outcomes that the ledger has reported since the last call.
@@ -99,18 +96,16 @@ class StackDeployment:
         """Read every row, and all that is reported of the files. How they ended is what the log says: it comes last."""
         self._wait_for_log()
         ledger = self._entries()
-        entries = entries_of(ledger, self._bucket, keys)
+        entries = read_back.entries_of(ledger, self._bucket, keys)
         found = Found(
             tables={
-                name: read_table(
-                    self._dynamodb, self._outputs[table_output(name)], segments=READERS, not_summed=NOT_SUMMED
-                )
+                name: read_back.read_table(self._dynamodb, self._outputs[table_output(name)], NOT_SUMMED)
                 for name in tables()
             },
             entries=entries,
-            rejects=rejects_of(lambda url: read_rejects(self._s3, url), entries),
+            rejects=read_back.rejects_of(lambda url: read_back.read_rejects(self._s3, url), entries),
             queue_depth=self._depth(),
-            dead_letters=list(taken(self._sqs, self._outputs[Output.DEAD_LETTER_URL], wait_s=1)),
+            dead_letters=list(read_back.taken(self._sqs, self._outputs[Output.DEAD_LETTER_URL], wait_s=1)),
             events=self._closed(),
             troubles=[f"a function did not end well: {line}" for line in self.log.crashes],
         )
@@ -137,7 +132,7 @@ class StackDeployment:
         (folder / "function.log").write_text("\n".join([*map(json.dumps, self.log.entries), *self.log.crashes]))
 
     def _entries(self) -> list[Entry]:
-        return read_items(self._dynamodb, self._outputs[Output.LEDGER_TABLE])
+        return read_back.read_items(self._dynamodb, self._outputs[Output.LEDGER_TABLE])
 
     def _notify_again(self, entries: Sequence[Entry]) -> None:
         """Send the notifications of objects again, as S3 may: with its sequencer, which the ledger has in the head."""
@@ -146,10 +141,10 @@ class StackDeployment:
         for key, (file, etag) in list(self._again.items()):
             if head := heads.get(f"{self._bucket}/{key}"):
                 sequencer = str(head["sequencer"])
-                body = s3_notification(self._bucket, key, sequencer=sequencer, etag=etag, size=file.size)
+                body = read_back.s3_notification(self._bucket, key, sequencer=sequencer, etag=etag, size=file.bytes)
                 bodies += [body] * (self._scenario.notices - 1)
                 del self._again[key]
-        send_all(self._sqs, self._queue_url, bodies)
+        read_back.send_all(self._sqs, self._queue_url, bodies)
         self._messages += len(bodies)
 
     def _wait_for_log(self) -> None:
@@ -170,7 +165,7 @@ class StackDeployment:
     def _depth(self) -> int:
         """Return how many messages are left. The reconciler's own is there for a moment, now and then."""
         until_s = time.monotonic() + QUIET_WITHIN_S
-        while (depth := sum(depths(self._sqs, self._queue_url))) and time.monotonic() < until_s:
+        while (depth := queue_depth(self._sqs, self._queue_url).all) and time.monotonic() < until_s:
             time.sleep(1)
         return depth
 

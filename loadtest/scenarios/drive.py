@@ -19,8 +19,11 @@ from rich.progress import Progress as Bars
 from ingest.contract import Metric
 from loadtest.checker.found import Expected
 from loadtest.checker.judge import CheckResult, judge
+from loadtest.scenarios.aws import AwsTarget
 from loadtest.scenarios.catalog import Scenario, feed
-from loadtest.scenarios.target import MB, Deployment, Results, Samples, Target, distribution
+from loadtest.scenarios.deployed import LocalTarget, StackDeployment
+from loadtest.scenarios.figures import MB, Results, Samples, distribution
+from loadtest.scenarios.sim import SimDeployment, SimTarget
 
 TICK_S = 0.05
 SAMPLE_EVERY_S = 1.0
@@ -31,6 +34,8 @@ LAST_MESSAGE_S = 120.0  # so long a message that came too often may be hidden
 
 MOST_FILES = 10_000  # in a document
 Document = dict[str, Any]
+Deployment = StackDeployment | SimDeployment
+Target = LocalTarget | SimTarget | AwsTarget
 Progress = Callable[..., None]  # takes what of the bar changes: description, total, completed, advance, says
 
 
@@ -99,13 +104,9 @@ class Run:
     def _settle(self) -> None:
         """Wait for messages that are still hidden, and for events that come twice."""
         until_s = time.time() + LAST_MESSAGE_S
-        while time.time() < until_s and self._depth():
+        while time.time() < until_s and (seen := self.deployment.observe()).backlog + seen.in_flight:
             time.sleep(LOOK_EVERY_S)
         self._look()
-
-    def _depth(self) -> int:
-        seen = self.deployment.observe()
-        return seen.backlog + seen.in_flight
 
 
 def perform(
@@ -157,7 +158,7 @@ def _made(scenario: Scenario, name: str, deployment: Deployment, seed: int, prog
 def document(run: Run, results: Results, check_result: CheckResult) -> Document:
     """Return objectives, result, figures, samples and files of a run."""
     entries = {str(entry["file"]["key"]): entry for entry in results.found.entries}
-    files = [_file(file.key, file.size, entries.get(file.key, {}), run.dropped_s.get(file.key)) for file in run.files]
+    files = [_file(file.key, file.bytes, entries.get(file.key, {}), run.dropped_s.get(file.key)) for file in run.files]
     samples = _samples(run, results)
     figures = _figures(run, results, files, samples)
     goals = [objective.judged(figures) for objective in run.scenario.objectives]

@@ -18,8 +18,7 @@ from loadtest.harness.stack_client import StackClient
 from loadtest.harness.testbed import Testbed, TestbedSettings
 from loadtest.s3_server.server import find
 from loadtest.scenarios.catalog import FEEDS, Scenario, tables
-from loadtest.scenarios.log import FunctionLog
-from loadtest.scenarios.target import Observation, Results, usd
+from loadtest.scenarios.figures import FunctionLog, Observation, Results, usd
 from loadtest.workload.changes import NOT_SUMMED
 
 FUNCTION_S = 900.0
@@ -94,7 +93,7 @@ class SimDeployment:
         bodies: list[str] = []
         for file in files:
             etag = find(self._testbed.objects, f"/{file.key}").etag.strip('"')
-            sent = self._stack_client.notification(file.key, sequencer=FIRST, etag=etag, size=file.size)
+            sent = self._stack_client.notification(file.key, sequencer=FIRST, etag=etag, size=file.bytes)
             bodies += [sent] * self._notices
         random.Random(len(bodies)).shuffle(bodies)
         self._stack_client.send(*bodies)
@@ -106,7 +105,7 @@ class SimDeployment:
         self._usage.look(self._testbed.fleet.pids)
         queue = self._stack_client.depths()
         return Observation(
-            backlog=queue.waiting,
+            backlog=queue.visible + queue.delayed,
             in_flight=queue.in_flight,
             rows=self._testbed.simulator.statistics.items,
             throttles=sum(self._testbed.simulator.statistics.limited_per_second),

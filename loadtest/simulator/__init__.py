@@ -3,9 +3,8 @@
 `with Simulator() as simulator:` starts one; `Settings` says what it is to do.
 """
 
-from loadtest.simulator.capacity import Reason, Simulation
 from loadtest.simulator.server import Simulator
-from loadtest.simulator.settings import Fault, Faults, Key, Latency, Schedule, Settings, Table
+from loadtest.simulator.settings import Fault, Faults, Key, Latency, Reason, Schedule, Settings, Simulation, Table
 from loadtest.simulator.written_items import checksum
 
 __all__ = ["Fault", "Faults", "Key", "Latency", "Reason", "Schedule", "Settings"]

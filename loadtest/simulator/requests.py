@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loadtest.simulator.errors import invalid, no_table, not_json
-from loadtest.simulator.expressions import NO_CHANGE, Change, Condition, Placeholders, change_of, condition_of
+from loadtest.simulator import items
+from loadtest.simulator.errors import NO_TABLE, invalid, no_table, not_json
 from loadtest.simulator.settings import Table
-from loadtest.simulator.values import WRONG_VALUES, Item, check_values, item_bytes, key_values
 
 MAX_REQUESTS, MAX_KEYS = 25, 100
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
@@ -35,24 +34,33 @@ class Asked:
 class Write(Asked):
     """One item to put, to change or to delete."""
 
-    item: Item | None  # what is put, or, with a `change`, its key; None: deleted
+    item: items.Item | None  # what is put, or, with a `change`, its key; None: deleted
     bytes: int  # of what the request says of it
-    change: Change | None = None
-    condition: Condition | None = None  # what the item must be before; None: anything
+    change: items.Change | None = None
+    condition: items.Condition | None = None  # what the item must be before; None: anything
     returns_old: bool = False  # whether it is asked for where it is otherwise
 
-    def after(self, before: Item | None) -> Item | None:
+    def after(self, before: items.Item | None) -> items.Item | None:
         """Return the item that is there afterwards, given the one before."""
         if self.change is None or self.item is None:
             return self.item
         return self.change.of(before or self.item)
 
 
+@contextmanager
+def _shape() -> Iterator[None]:
+    """Make what is missing or of the wrong type in a request a SerializationException."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise not_json() from error
+
+
+@_shape()
 def batch(body: bytes, tables: Tables) -> list[Write]:
     """Return the puts and deletes of a BatchWriteItem."""
     requests = _document(body).get("RequestItems") or {}
-    with _shape():
-        counts = [len(asked) for asked in requests.values()]
+    counts = [len(asked) for asked in requests.values()]
     if not counts or min(counts) < 1 or max(counts) > MAX_REQUESTS:
         raise invalid(
             "1 validation error detected: Value at 'requestItems' failed to satisfy constraint: "
@@ -60,8 +68,7 @@ def batch(body: bytes, tables: Tables) -> list[Write]:
         )
     if sum(counts) > MAX_REQUESTS:
         raise invalid("Too many items requested for the BatchWriteItem call")
-    with _shape():
-        writes = [_write(named, request, tables) for named, asked in requests.items() for request in asked]
+    writes = [_write(named, request, tables) for named, asked in requests.items() for request in asked]
     _check_distinct(writes)
     return writes
 
@@ -70,61 +77,61 @@ _MEMBERS = {"TableName", "ConditionExpression", "ReturnValuesOnConditionCheckFai
 _MEMBERS |= {"ExpressionAttributeNames", "ExpressionAttributeValues"}
 
 
+@_shape()
 def single(operation: str, body: bytes, tables: Tables) -> Write:
     """Return the write of a PutItem, UpdateItem or DeleteItem; the name of the operation is in lower case."""
     document, holds = _document(body), "Item" if operation == "putitem" else "Key"
     _check_members(document, _MEMBERS | {holds, *(["UpdateExpression"] if operation == "updateitem" else ())})
     if not document.get(holds):
         raise invalid(f"{holds} cannot be null")
-    with _shape():
-        named, attributes = str(document["TableName"]), document[holds]
-        if table := _table(named, tables):
-            _check_keys_of_put(attributes, table) if holds == "Item" else _check_key_alone(attributes, table)
-        kind = "PutRequest" if holds == "Item" else "DeleteRequest"
-        write = _write(named, {kind: {holds: attributes}}, tables)
-        more = _expressions(document, {key.name for key in table.keys} if table else set())
+    named, attributes = str(document["TableName"]), document[holds]
+    if table := _table(named, tables):
+        _check_keys_of_put(attributes, table) if holds == "Item" else _check_key_alone(attributes, table)
+    kind = "PutRequest" if holds == "Item" else "DeleteRequest"
+    write = _write(named, {kind: {holds: attributes}}, tables)
+    more = _expressions(document, {key.name for key in table.keys} if table else set())
     if operation == "updateitem":
-        more = {"item": attributes, "change": NO_CHANGE, **more}
+        more = {"item": attributes, "change": items.NO_CHANGE, **more}
     return replace(write, returns_old=document.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD", **more)
 
 
 def _expressions(document: Mapping[str, Any], keys: set[str]) -> dict[str, Any]:
     """Return condition and change of a request, if it has them."""
-    placeholders, found = Placeholders(document), dict[str, Any]()
+    placeholders, found = items.Placeholders(document), dict[str, Any]()
     if (condition := document.get("ConditionExpression")) is not None:
-        found["condition"] = condition_of(condition, placeholders)
+        found["condition"] = items.condition_of(condition, placeholders)
     if (update := document.get("UpdateExpression")) is not None:
-        found["change"] = change_of(update, placeholders, keys)
+        found["change"] = items.change_of(update, placeholders, keys)
     placeholders.check_used()
     return found
 
 
+@_shape()
 def keys(body: bytes, tables: Tables) -> tuple[list[Asked], Mapping[str, Mapping[str, Any]]]:
     """Return what a BatchGetItem asks for, and its parts by table, as it names them."""
     requests = _document(body).get("RequestItems")
     if not requests:
         raise invalid("BatchGetItem must have some requests set")
     asked: list[Asked] = []
-    with _shape():
-        for named, request in requests.items():
-            _check_members(request, {"Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"})
-            if not request["Keys"]:
-                raise invalid(f"The list of keys in RequestItems for BatchGetItem is required: {named} has empty list")
-            table = _table(named, tables)
-            for key in request["Keys"]:
-                _check_key_alone(key, table)
-                asked.append(Asked(named.rpartition("/")[2], named, key, tuple(key_values(key, table))))
+    for named, request in requests.items():
+        _check_members(request, {"Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"})
+        if not request["Keys"]:
+            raise invalid(f"The list of keys in RequestItems for BatchGetItem is required: {named} has empty list")
+        table = _table(named, tables)
+        for key in request["Keys"]:
+            _check_key_alone(key, table)
+            asked.append(Asked(named.rpartition("/")[2], named, key, tuple(items.key_values(key, table))))
     if len(asked) > MAX_KEYS:
         raise invalid("Too many items requested for the BatchGetItem call")
     _check_distinct(asked)
     return asked, requests
 
 
-def projected(request: Mapping[str, Any], item: Item) -> Item:
+def projected(request: Mapping[str, Any], item: items.Item) -> items.Item:
     """Return what a part of a BatchGetItem asks for of an item: all of it, or `#a,#b`, ... by its names."""
     if (text := request.get("ProjectionExpression")) is None:
         return item
-    placeholders = Placeholders(request)
+    placeholders = items.Placeholders(request)
     names = {placeholders[part.strip()] for part in text.split(",")}
     placeholders.check_used()
     return {name: value for name, value in item.items() if name in names}
@@ -141,20 +148,20 @@ def _check_distinct(asked: Sequence[Asked]) -> None:
         raise invalid("Provided list of item keys contains duplicates")
 
 
-def _check_key_alone(key: Item, table: Table | None) -> None:
-    check_values(key)
+def _check_key_alone(key: items.Item, table: Table | None) -> None:
+    items.check_values(key)
     if table and len(key) != len(table.keys):
         raise invalid("The provided key element does not match the schema")
 
 
-def _check_keys_of_put(item: Item, table: Table) -> None:
+def _check_keys_of_put(item: items.Item, table: Table) -> None:
     """Check what PutItem says in more words than BatchWriteItem."""
     for key in table.keys:
         if key.name not in item:
-            raise invalid(f"{WRONG_VALUES}Missing the key {key.name} in the item")
+            raise invalid(f"{items.WRONG_VALUES}Missing the key {key.name} in the item")
         if key.type not in item[key.name]:
             actual = next(iter(item[key.name]))
-            raise invalid(f"{WRONG_VALUES}Type mismatch for key {key.name} expected: {key.type} actual: {actual}")
+            raise invalid(f"{items.WRONG_VALUES}Type mismatch for key {key.name} expected: {key.type} actual: {actual}")
 
 
 def request_items(asked: Iterable[Asked]) -> dict[str, list[Mapping[str, Any]]]:
@@ -165,26 +172,16 @@ def request_items(asked: Iterable[Asked]) -> dict[str, list[Mapping[str, Any]]]:
     return tables
 
 
-@contextmanager
-def _shape() -> Iterator[None]:
-    """Make what is missing or of the wrong type in a request a SerializationException."""
-    try:
-        yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise not_json() from error
-
-
+@_shape()
 def described(body: bytes) -> str:
     """Return the table that a DescribeTable names, be it named by ARN or not."""
-    with _shape():
-        return str(_document(body)["TableName"]).rpartition("/")[2]
+    return str(_document(body)["TableName"]).rpartition("/")[2]
 
 
 def _document(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_REQUEST_BYTES:
         raise invalid("The request is larger than 16 MB")
-    with _shape():
-        document = json.loads(body)
+    document = json.loads(body)
     if not isinstance(document, dict):
         raise not_json()
     return document
@@ -193,7 +190,7 @@ def _document(body: bytes) -> dict[str, Any]:
 def _table(named: str, tables: Tables) -> Table | None:
     name = named.rpartition("/")[2]
     if tables is not None and name not in tables:
-        raise no_table()
+        raise no_table(NO_TABLE)
     return tables[name] if tables else None
 
 
@@ -202,10 +199,10 @@ def _write(named: str, request: Mapping[str, Any], tables: Tables) -> Write:
     is_put, table = kind == "PutRequest", _table(named, tables)
     attributes = content["Item" if is_put else "Key"]
     if is_put:
-        check_values(attributes)
+        items.check_values(attributes)
     else:
         _check_key_alone(attributes, table)
-    key, size = tuple(key_values(attributes, table)), item_bytes(attributes)
+    key, size = tuple(items.key_values(attributes, table)), items.item_bytes(attributes)
     if size > MAX_ITEM_BYTES:
         raise invalid("Item size has exceeded the maximum allowed size")
     return Write(named.rpartition("/")[2], named, request, key, attributes if is_put else None, size)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
+from typing import Any
 
 from loadtest.simulator import errors, requests
-from loadtest.simulator.capacity import Capacity, Reason, read_units, write_units
 from loadtest.simulator.errors import RequestRefused
+from loadtest.simulator.items import Item, item_bytes
 from loadtest.simulator.requests import Asked, Write
-from loadtest.simulator.settings import Fault, Schedule, Settings
-from loadtest.simulator.values import Item, item_bytes
+from loadtest.simulator.settings import Capacity, Fault, Reason, Schedule, Settings, read_units, write_units
 from loadtest.simulator.written_items import Statistics, WrittenItems
 
 TOOK_ALL = b'{"UnprocessedItems":{}}'
@@ -27,9 +27,9 @@ _OF_ITEMS = frozenset((_BATCH, _GET, *_SINGLE))
 MAX_READ_BYTES = 16 * 1024 * 1024  # of a BatchGetItem's answer
 _TOKEN = "The security token included in the request is"
 INSTEAD: dict[Fault, Callable[[], RequestRefused]] = {
-    Fault.INTERNAL_ERROR: errors.internal_error,
-    Fault.EXPIRED_TOKEN: partial(errors.of_service, "ExpiredTokenException", f"{_TOKEN} expired"),
-    Fault.UNRECOGNIZED_CLIENT: partial(errors.of_service, "UnrecognizedClientException", f"{_TOKEN} invalid."),
+    Fault.INTERNAL_ERROR: partial(RequestRefused, "InternalServerError", "Internal server error", status=500),
+    Fault.EXPIRED_TOKEN: partial(RequestRefused, "ExpiredTokenException", f"{_TOKEN} expired"),
+    Fault.UNRECOGNIZED_CLIENT: partial(RequestRefused, "UnrecognizedClientException", f"{_TOKEN} invalid."),
     Fault.THROTTLED: partial(errors.throttled, [("table", Reason.KEY_RANGE)], is_provisioned=False),
 }
 _UNKNOWN = "the simulator takes writes and BatchGetItem only, and DescribeTable where it knows the tables"
@@ -69,7 +69,8 @@ class Service:
         self.written_items = WrittenItems(settings.sequence)
         self._settings, self._clock = settings, clock
         self._spool = settings.spool.open("wb", buffering=1 << 20) if settings.spool else None
-        self._schedule = Schedule(settings.faults) if settings.faults else None
+        self._schedule = Schedule(settings.faults)
+        self.statistics.faults = self._schedule.counts
         self._chance = random.Random(settings.latency.seed)
         self._capacities: dict[str, Capacity] = {}
         throttles = settings.faults is not None and settings.faults.throttled_items > 0
@@ -82,9 +83,7 @@ class Service:
         if self._is_fast and operation == _BATCH:
             self._count(body)
             return _ALL_TAKEN
-        fault = self._schedule.next() if self._schedule and operation in _OF_ITEMS else None
-        if fault is not None:
-            self.statistics.faults[str(fault)] += 1
+        fault = self._schedule.next() if operation in _OF_ITEMS else None
         status, content = self._answered(operation, body, fault)
         ending = ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT
         return Answer(content, status, self._delay_s(fault), ending, is_crc32_right=fault is not Fault.WRONG_CRC32)
@@ -131,7 +130,7 @@ class Service:
             return self._get(body)
         if operation == b"describetable" and self._settings.tables is not None:
             return self._describe(requests.described(body))
-        raise errors.of_service("UnknownOperationException", _UNKNOWN)
+        raise RequestRefused("UnknownOperationException", _UNKNOWN)
 
     def _count(self, body: bytes) -> bytes:
         self.statistics.took(body.count(_PUT) + body.count(_DELETE))
@@ -162,7 +161,7 @@ class Service:
             item = self.written_items.item(one)
             size = item_bytes(item) if item else 0
             is_consistent = bool(parts[one.named].get("ConsistentRead"))
-            reason = Reason.READ_KEY_RANGE if self._throttles_item() else None
+            reason = Reason.READ_KEY_RANGE if self._schedule.throttles_next_item() else None
             if reason or size > room:
                 left.append((one, reason))
                 continue
@@ -207,7 +206,8 @@ class Service:
         before = self.written_items.item(write)
         if write.condition and not write.condition(before or {}):
             self.statistics.unmet += 1
-            raise errors.condition_failed(before if write.returns_old else None)
+            old: dict[str, Any] = {"Item": before} if before and write.returns_old else {}
+            raise RequestRefused("ConditionalCheckFailedException", "The conditional request failed", **old)
         after = write.after(before)
         if after and write.change and item_bytes(after) > requests.MAX_ITEM_BYTES:
             raise errors.invalid("Item size to update has exceeded the maximum allowed size")
@@ -222,12 +222,9 @@ class Service:
         after = write.after(before) if write.change else None
         return write_units(max(item_bytes(before), item_bytes(after) if after else write.bytes))
 
-    def _throttles_item(self) -> bool:
-        return self._schedule is not None and self._schedule.throttles_next_item()
-
     def _reason(self, write: Write, units: float) -> Reason | None:
         """Return why a write finds no capacity; None: it does."""
-        if self._throttles_item():
+        if self._schedule.throttles_next_item():
             return Reason.KEY_RANGE
         if (simulation := self._settings.simulation) is None:
             return None
@@ -239,7 +236,7 @@ class Service:
     def _describe(self, name: str) -> bytes:
         table = (self._settings.tables or {}).get(name)
         if table is None:
-            raise errors.no_table(name)
+            raise errors.no_table(f"{errors.NO_TABLE}: Table: {name} not found")
         kinds, simulation = ("HASH", "RANGE"), self._settings.simulation
         billing: dict[str, object] = {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}
         if simulation and simulation.mode == "provisioned":

@@ -14,8 +14,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ingest.contract import Reason
-from loadtest.workload.checksum import Checksum
-from loadtest.workload.expected import KnownOutcome
+from loadtest.workload.checksum import Checksum, KnownOutcome
 
 VERSION = "version"  # the attribute by which changes are ordered
 NOT_SUMMED = frozenset({"ttl"})  # when a deleted item is forgotten

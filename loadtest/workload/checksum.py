@@ -1,19 +1,125 @@
-"""A checksum of the items of a table: the same in any order, in any portions, from any number of readers."""
+"""What must be found of generated files, and checksums of items: the same in any order, in any portions.
+
+Hashes are computed column by column, and put together from the parts of a text. A text's `linear` hash is its bytes as
+the digits of a number to the base BASE, modulo 2^64: that of `a + b` follows from those of `a` and `b`. What follows is
+not linear: a value's hash mixes that with its length, its attribute and its type, and an item's mixes the sum of its
+values'. So values that changed places, within an item or between items, change the sum over all items.
+"""
 
 import json
 import re
 from base64 import b64decode
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from decimal import MAX_EMAX, MIN_EMIN, Context
 from functools import lru_cache
+from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from loadtest.workload.expected import MODULUS
-from loadtest.workload.hashing import U64, linear, mixed_sums, value_hashes
+MODULUS = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOutcome:
+    """What becomes of one file, or of several whose keys differ."""
+
+    rows: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)  # how many of the rows, by reason
+    superseded: tuple[int, int] = (0, 0)  # how many are replaced by a later row of their key, at least and at most
+    items: int = 0  # in the table afterwards
+    checksum: int = 0  # of these items (`loadtest.workload.checksum`)
+    bytes: int = 0  # of the file as it was delivered
+    text_bytes: int = 0  # before compression
+    not_summed: tuple[str, ...] = ()  # attributes that are about the load and not the file: not in the checksum
+
+    @property
+    def rows_rejected(self) -> int:
+        """All rejects."""
+        return sum(self.rejected.values())
+
+    @property
+    def rows_kept(self) -> int:
+        """Written and superseded together, which is exact where the superseded alone are not."""
+        return self.rows - self.rows_rejected
+
+    def plus(self, other: "KnownOutcome") -> "KnownOutcome":
+        """Return the known outcome of both, whose keys differ."""
+        return KnownOutcome(
+            self.rows + other.rows,
+            dict(sorted((Counter(self.rejected) + Counter(other.rejected)).items())),
+            (self.superseded[0] + other.superseded[0], self.superseded[1] + other.superseded[1]),
+            self.items + other.items,
+            (self.checksum + other.checksum) % MODULUS,
+            self.bytes + other.bytes,
+            self.text_bytes + other.text_bytes,
+            tuple(sorted({*self.not_summed, *other.not_summed})),
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the known outcome as JSON takes it; the checksum is hexadecimal, as JSON's numbers are not exact."""
+        least, most = self.superseded
+        return asdict(self) | {"superseded": {"min": least, "max": most}, "checksum": f"{self.checksum:016x}"}
+
+
+U64 = NDArray[np.uint64]
+BASE = 0x9E3779B97F4A7C15  # odd, and 5 modulo 8: its powers come round as late as they can
+_MOST_BYTES = 1 << 22  # hashed at a time: memory is some 25 times that
+
+
+def linear(values: Sequence[bytes]) -> tuple[U64, U64]:
+    """Return the linear hash of each value, and BASE to the power of its length."""
+    lengths = np.fromiter(map(len, values), np.int64, len(values))
+    if int(lengths.sum()) > _MOST_BYTES and len(values) > 1:
+        middle = len(values) // 2
+        (first, first_powers), (second, second_powers) = linear(values[:middle]), linear(values[middle:])
+        return np.concatenate([first, second]), np.concatenate([first_powers, second_powers])
+    powers = np.full(int(lengths.max(initial=0)) + 1, BASE, np.uint64)
+    powers[0] = 1
+    np.multiply.accumulate(powers, out=powers)
+    hashes, ends = np.zeros(len(values), np.uint64), np.cumsum(lengths)
+    data = np.frombuffer(b"".join(values), np.uint8)
+    if len(data):
+        terms = powers[np.repeat(ends, lengths) - np.arange(1, len(data) + 1)]
+        terms *= data
+        filled = lengths > 0  # reduceat has no empty sums
+        hashes[filled] = np.add.reduceat(terms, (ends - lengths)[filled])
+    return hashes, powers[lengths]
+
+
+def mix(values: U64) -> U64:
+    """Return numbers of which every bit depends on every bit of what was given (the finalizer of SplitMix64)."""
+    mixed: U64 = values ^ (values >> np.uint64(30))
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
+
+
+def seed_of(*names: object) -> np.uint64:
+    """Return a number that other names have another of."""
+    return np.uint64(int.from_bytes(blake2b("\0".join(map(str, names)).encode(), digest_size=8).digest(), "little"))
+
+
+def words(seed: np.uint64, numbers: NDArray[np.int64]) -> U64:
+    """Return 32 random bits for each number, which depend on seed and number alone (SplitMix64)."""
+    return mix(numbers.astype(np.uint64) * np.uint64(BASE) + seed) >> np.uint64(32)
+
+
+def value_hashes(name: str, kind: str, linears: U64, powers_of_length: U64) -> U64:
+    """Return the hashes of values of an attribute; the power stands for a 1 before the text, so that length counts."""
+    return mix((linears + powers_of_length) ^ seed_of(name, kind))
+
+
+def mixed_sums(sums: U64) -> U64:
+    """Return the hashes of items, given the sums of their values' hashes."""
+    return mix(sums + np.uint64(1))
+
 
 _EXACT = Context(prec=100_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _CANONICAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
@@ -94,11 +200,6 @@ class Checksum:
         while some := list(islice(left, _ITEMS)):
             self.value = (self.value + int(item_hashes(some, self._not_summed).sum(dtype=np.uint64))) % MODULUS
             self.items += len(some)
-
-    def merge(self, other: "Checksum") -> None:
-        """Take what another reader was given."""
-        self.value = (self.value + other.value) % MODULUS
-        self.items += other.items
 
 
 def item_hashes(items: list[Item], not_summed: frozenset[str] = frozenset()) -> U64:

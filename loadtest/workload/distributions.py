@@ -9,11 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from loadtest.workload.cell_encoder import CellEncoder, EncodedCell
-from loadtest.workload.generators import ROW_MASK, CellGenerator, Digits, Numbers, Pieces, Pool, sampler
-from loadtest.workload.hashing import words
-from loadtest.workload.recipe import LINE_BREAKS, QUOTES, Recipe
-from loadtest.workload.schema import BadRecipe
+from loadtest.workload.checksum import words
+from loadtest.workload.generators import ROW_MASK, CellEncoder, Digits, EncodedCell, Numbers, Pieces, Pool, sampler
+from loadtest.workload.recipe import LINE_BREAKS, QUOTES, BadRecipe, Recipe
 
 FORMS = {
     "uniform": "uniform:LOW:HIGH[:DECIMALS]",
@@ -35,7 +33,7 @@ WORDS = (  # noqa: SIM905 - a good part of them is beyond ASCII
 Cells = list[EncodedCell]
 
 
-def generator_of(encoder: CellEncoder, pieces: Pieces) -> CellGenerator:
+def generator_of(encoder: CellEncoder, pieces: Pieces) -> Pool | Digits:
     """Return what makes a column's cells."""
     name, schema = encoder.name, encoder.schema
     text = dict(encoder.recipe.columns).get(name)
@@ -164,7 +162,7 @@ def _texts(encoder: CellEncoder, chance: Chance, least: int, most: int) -> Itera
     coded = [word.encode(encoder.dialect.encoding, "ignore").decode(encoder.dialect.encoding) for word in WORDS]
     known = [word for word in WORDS if word in coded and word not in encoder.dialect.null_values]
     known = [word for word in known if encoder.recipe.quoting == "all" or not encoder.quotes(word)]
-    quoted, broken = (round(encoder.recipe.defects.share(kind) * POOL) for kind in (QUOTES, LINE_BREAKS))
+    quoted, broken = (round(encoder.recipe.share(kind) * POOL) for kind in (QUOTES, LINE_BREAKS))
     if (quoted or broken) and not quote:
         raise BadRecipe(f"the feed's files know no quotes: {QUOTES} and {LINE_BREAKS} cannot be made.")
     if quoted + broken > POOL:

@@ -1,14 +1,164 @@
-"""What to generate: one frozen value, from which the same bytes and the same known outcome come each time."""
+"""What to generate: one frozen value, from which the same bytes and the same known outcome come each time.
+
+A feed of feeds.toml is read by own code: the judge does not use the judged. What the product would refuse in it is not
+looked for here; `ingest check` does that.
+"""
 
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
+
+from msgspec import ValidationError, convert
 
 from ingest.contract import Reason
-from loadtest.workload.schema import BadRecipe, Schema, read_schema
+
+
+class BadRecipe(Exception):
+    """A recipe that cannot be followed: what is wrong, and what would be accepted."""
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What one column of the file becomes; the fields are those of docs/feeds.md."""
+
+    type: str = "S"
+    name: str = ""
+    null: str = "omit"
+    default: str | None = None
+    true: tuple[str, ...] = ("true", "t", "yes", "y", "1")
+    false: tuple[str, ...] = ("false", "f", "no", "n", "0")
+    encoding: str = "base64"
+    separator: str = ";"
+    timestamp: tuple[str, ...] = ()
+    zone: str = "UTC"
+    unit: str = "s"
+    drop: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its cells are texts or numbers as they stand."""
+        return self.type in ("S", "N") and not self.timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How the cells become bytes; the fields are those of docs/feeds.md."""
+
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = ""
+    header: str | int | tuple[str, ...] = "first"
+    names: tuple[str, ...] = ()
+    skip_lines: int = 0
+    footer_lines: int = 0
+    comment: str = ""
+    encoding: str = "utf-8"
+    compression: str = "auto"
+    max_record_bytes: int = 1024 * 1024
+    null_values: tuple[str, ...] = ("",)
+    quoted_nulls: bool = True
+    trim: bool = False
+    decimal: str = "."
+    thousands: str = ""
+    ragged: str = "reject"
+    unknown_columns: str = "keep"
+
+
+class Schema:
+    """What the files of one feed look like, and what their rows become."""
+
+    def __init__(self, feed: str, raw: Mapping[str, Any]) -> None:
+        self.feed, self.prefix, self.table = feed, str(raw["prefix"]), str(raw["table"])
+        self.dialect = convert(raw.get("csv", {}), Dialect)
+        columns = {
+            str(name): {"type": it} if isinstance(it, str) else it for name, it in raw.get("columns", {}).items()
+        }
+        self._columns = convert(columns, dict[str, Column])  # what a column does not have is left out
+        declared = ((raw["partition_key"], "pk"), (raw.get("sort_key", ""), "sk"))
+        # The table's key attributes, partition key first, each with the column or template it is made from.
+        self.keys = tuple(
+            (default if is_template(text) else self.column(text).name or text, str(text))
+            for text, default in declared
+            if text
+        )
+        self.key_columns = tuple(dict.fromkeys(name for _, source in self.keys for name in sources(source)))
+        # Name, constant or template, type; and of keys, too, those that are filled from columns.
+        self.attributes = tuple((name, *_attribute(value)) for name, value in raw.get("attributes", {}).items())
+        filled = (*self.keys, *((name, text) for name, text, _ in self.attributes))
+        self.templates = tuple((name, text) for name, text in filled if is_template(text))
+        after, ttl = raw.get("ttl", {}).get("after", "0s"), raw.get("ttl", {})
+        seconds = int(after[:-1]) * _SECONDS[after[-1]]
+        # The column of times, or "", seconds after, attribute.
+        self.ttl = (str(ttl.get("column", "")), seconds, str(ttl.get("attribute", "ttl"))) if ttl else None
+        self.lineage = tuple(raw["lineage"][what] for what in ("file", "line") if what in raw.get("lineage", {}))
+        indexes = raw.get("indexes", {}).values()
+        self.index_keys = {index[key] for index in indexes for key in ("partition_key", "sort_key") if key in index}
+        limits = raw.get("max_rejects", {})
+        self.most_rejects, self.most_rejected = limits.get("count"), limits.get("share")
+        plain = [name for name in reversed(self.key_columns) if self.column(name).is_plain]
+        self.numbering_column = plain[0] if plain else ""  # numbers the rows: the last key column that can
+        is_numbering = len(self.keys) == 1 or self.key_columns[0] not in plain[1:]
+        self.partition_column = None if is_numbering else self.key_columns[0]  # in which partition a row is
+        used = [*self.key_columns, *self._columns]
+        used += [name for _, text in self.templates for name in sources(text)]
+        self.needed = tuple(dict.fromkeys(used + ([self.ttl[0]] if self.ttl and self.ttl[0] else [])))
+
+    def column(self, name: str) -> Column:
+        """Return what the feed says about a column; a string, if nothing."""
+        return self._columns.get(name, Column())
+
+    def is_dropped(self, name: str) -> bool:
+        """Return whether a column becomes no attribute."""
+        is_unknown = self.dialect.unknown_columns == "drop" and name not in self._columns
+        return (self.column(name).drop or is_unknown) and all(source != name for _, source in self.keys)
+
+
+@lru_cache
+def read_schema(path: Path, feed: str) -> Schema:
+    """Return a feed of a feeds.toml, which is read once, or raise BadRecipe."""
+    try:
+        declared = tomllib.loads(path.read_text(encoding="utf-8"))["feeds"]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
+        raise BadRecipe(f"{path} is not a readable feeds.toml ({error}); name one with --feeds PATH.") from error
+    if feed not in declared:
+        raise BadRecipe(f"{path} has no feed {feed!r}; it declares {', '.join(sorted(declared))}.")
+    try:
+        return Schema(feed, declared[feed])
+    except (TypeError, ValueError, KeyError, AttributeError, ValidationError) as error:
+        sentence = f"the feed {feed!r} of {path} cannot be read ({error}); `ingest check` says what is wrong."
+        raise BadRecipe(sentence) from error
+
+
+def is_template(text: str) -> bool:
+    """Return whether a text has columns in braces."""
+    return "{" in text
+
+
+def template_parts(text: str) -> list[str]:
+    """Return literal, column, literal, ... literal.
+
+    >>> template_parts("CUST#{id}")
+    ['CUST#', 'id', '']
+    """
+    return re.split(r"\{([^{}]+)\}", text)
+
+
+def sources(text: str) -> list[str]:
+    """Return the columns a key or template is made from."""
+    return template_parts(text)[1::2] if is_template(text) else [text]
+
+
+def _attribute(raw: str | dict[str, Any]) -> tuple[str, str]:
+    return (raw, "S") if isinstance(raw, str) else (raw["value"], raw.get("type", "S"))
+
 
 # Rows that are rejected, by the reason they are rejected for.
 REJECTED = tuple(
@@ -24,52 +174,11 @@ UNUSUAL = (QUOTES, LINE_BREAKS, BLANK_LINES, DUPLICATES)
 MOST = {DUPLICATES: 0.96}
 
 
-@dataclass(frozen=True, slots=True)
-class Defects:
-    """Shares by kind: of the rows, or of the cells of free text."""
-
-    shares: tuple[tuple[str, float], ...] = ()
-
-    @classmethod
-    def of(cls, shares: Mapping[str, float | str]) -> "Defects":
-        """Return defects by kind."""
-        for kind, share in shares.items():
-            if kind not in REJECTED + UNUSUAL:
-                raise BadRecipe(f"defects {kind!r}: accepted are {', '.join(REJECTED + UNUSUAL)}.")
-            if not re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", str(share)) or float(share) > MOST.get(kind, 1):
-                raise BadRecipe(f"defects {kind} = {share}: a share is 0 to {MOST.get(kind, 1)}.")
-        defects = cls(tuple((kind, float(share)) for kind, share in sorted(shares.items()) if float(share)))
-        if defects.rejected > 1:
-            raise BadRecipe(f"the shares of rejected rows add up to {defects.rejected:g}, more than all.")
-        return defects
-
-    def share(self, kind: str) -> float:
-        """Return the share of one kind."""
-        return dict(self.shares).get(kind, 0.0)
-
-    @property
-    def rejects(self) -> tuple[tuple[str, float], ...]:
-        """The kinds that are rejected, with their shares."""
-        return tuple((kind, share) for kind, share in self.shares if kind in REJECTED)
-
-    @property
-    def rejected(self) -> float:
-        """The share of rows that are rejected."""
-        return sum(share for _, share in self.rejects)
-
-
-CLEAN = Defects()
-
-
-KeyOrder = Literal["random", "sorted", "hot"]
-Compression = Literal["none", "gzip", "bz2", "zstd"]
-Quoting = Literal["needed", "all"]
-LineEnd = Literal["lf", "crlf"]
-CHOICES: dict[str, tuple[str, ...]] = {
-    "key_order": get_args(KeyOrder),
-    "compression": get_args(Compression),
-    "quoting": get_args(Quoting),
-    "line_end": get_args(LineEnd),
+CHOICES = {
+    "key_order": ("random", "sorted", "hot"),
+    "compression": ("none", "gzip", "bz2", "zstd"),
+    "quoting": ("needed", "all"),
+    "line_end": ("lf", "crlf"),
 }
 MOST_FILES = 100_000
 ROW_BITS = 38  # of a number: what is above them is the file's
@@ -90,12 +199,12 @@ class Recipe:
     text_bytes: int | None = None  # before compression
     seed: int = 1
     columns: tuple[tuple[str, str], ...] = ()  # with their distributions
-    defects: Defects = CLEAN
-    key_order: KeyOrder = "random"
-    compression: Compression = "none"
-    quoting: Quoting = "needed"
+    defects: tuple[tuple[str, float], ...] = ()  # shares by kind: of the rows, or of the cells of free text
+    key_order: str = "random"
+    compression: str = "none"
+    quoting: str = "needed"
     byte_order_mark: bool = False
-    line_end: LineEnd = "lf"
+    line_end: str = "lf"
     file: int = 0  # files of other numbers have other keys, whatever else is equal
     segment_bytes: int = SEGMENT_BYTES
 
@@ -116,6 +225,15 @@ class Recipe:
         if wanted not in ("auto", self.compression):
             raise BadRecipe(f"the feed {self.schema.feed!r} takes files of compression {wanted!r} only.")
 
+    def share(self, kind: str) -> float:
+        """Return the share of one kind of defects."""
+        return dict(self.defects).get(kind, 0.0)
+
+    @property
+    def rejects(self) -> dict[str, float]:
+        """The kinds of rows that are rejected, with their shares."""
+        return {kind: share for kind, share in self.defects if kind in REJECTED}
+
 
 def recipe_of(
     feeds: Path,
@@ -133,9 +251,20 @@ def recipe_of(
         read_schema(feeds, feed),
         text_bytes=parse_size(size) if isinstance(size, str) else size,
         columns=tuple((name, str(distribution)) for name, distribution in (columns or {}).items()),
-        defects=Defects.of(defects or {}),
+        defects=_shares(defects or {}),
         **fields,
     )
+
+
+def _shares(defects: Mapping[str, float | str]) -> tuple[tuple[str, float], ...]:
+    for kind, share in defects.items():
+        if kind not in REJECTED + UNUSUAL:
+            raise BadRecipe(f"defects {kind!r}: accepted are {', '.join(REJECTED + UNUSUAL)}.")
+        if not re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", str(share)) or float(share) > MOST.get(kind, 1):
+            raise BadRecipe(f"defects {kind} = {share}: a share is 0 to {MOST.get(kind, 1)}.")
+    if (rejected := sum(float(share) for kind, share in defects.items() if kind in REJECTED)) > 1:
+        raise BadRecipe(f"the shares of rejected rows add up to {rejected:g}, more than all.")
+    return tuple((kind, float(share)) for kind, share in sorted(defects.items()) if float(share))
 
 
 def parse_size(text: str) -> int:

@@ -3,7 +3,7 @@
 import contextlib
 
 from infra.arm64.sandbox import EmulatedFunction
-from loadtest.harness.queue import MOST_MESSAGES
+from loadtest.harness.read_back import MOST_MESSAGES
 from loadtest.harness.worker import record_of
 from tests.e2e.stack_under_test import StackUnderTest
 

@@ -14,8 +14,7 @@ from unittest import mock
 
 from ingest.cli import main as cli
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Output
-from loadtest.harness.queue import MOST_MESSAGES
-from loadtest.harness.read_back import plain, with_segments
+from loadtest.harness.read_back import MOST_MESSAGES, plain, with_segments
 from loadtest.harness.stack_client import PATIENCE_S, Entry, StackClient
 
 T = TypeVar("T")

@@ -14,8 +14,8 @@ import pytest
 
 from ingest.contract import Env, LedgerKeys
 from loadtest.bench.cold_start import SETTINGS, agree
-from loadtest.bench.processes import environment
-from loadtest.harness.queue import s3_notification
+from loadtest.bench.surroundings import environment
+from loadtest.harness.read_back import s3_notification
 from loadtest.harness.workers import Fleet
 from loadtest.s3_server import ObjectServer
 from loadtest.s3_server.server import find

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.chaos.run import begun, perform
-from loadtest.chaos.settings import KB, MB, ChaosSettings
+from loadtest.chaos.uploads import KB, MB, ChaosSettings
 
 pytestmark = pytest.mark.e2e
 SMALL = ChaosSettings(

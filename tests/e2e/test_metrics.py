@@ -7,7 +7,7 @@ import pytest
 
 from ingest.contract import RECONCILE_MESSAGE, Metric
 from ingest.metrics.emf import Value
-from loadtest.scenarios.log import MetricLine, read_emf
+from loadtest.scenarios.figures import MetricLine, read_emf
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 

@@ -10,8 +10,7 @@ from infra.local.synth import synthesise
 from infra.monitoring.run import fields_of
 from infra.monitoring.template import MetricName, watched, widgets_of
 from ingest.contract import METRIC_NAMESPACE, Dimension
-from loadtest.scenarios.observe.command import observe
-from loadtest.scenarios.observe.mixed_load import FEEDS
+from loadtest.scenarios.observe.command import FEEDS, observe
 from tests.support.rare_metrics import reported_rarely
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("monitoring")]

@@ -15,10 +15,9 @@ import pytest
 
 from loadtest.scenarios.catalog import SCENARIOS, Files, Scenario
 from loadtest.scenarios.deployed import LocalTarget
-from loadtest.scenarios.drive import perform, progress_bar
+from loadtest.scenarios.drive import Target, perform, progress_bar
 from loadtest.scenarios.sim import SimTarget, sim_target
-from loadtest.scenarios.target import Target
-from loadtest.simulator.capacity import Simulation
+from loadtest.simulator.settings import Simulation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("scenarios")]
 SCALES = {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingest.contract import METRIC_NAMESPACE, Dimension, Metric
 from ingest.metrics.emf import MOST_VALUES, Value, emf_line
-from loadtest.scenarios.log import MetricLine, read_emf
+from loadtest.scenarios.figures import MetricLine, read_emf
 
 NAMES = sorted(Metric)
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html

@@ -4,7 +4,7 @@ import pytest
 
 from ingest.contract import Metric
 from ingest.metrics.emf import Metrics
-from loadtest.scenarios.log import MetricLine, read_emf
+from loadtest.scenarios.figures import MetricLine, read_emf
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[MetricLine | None]:

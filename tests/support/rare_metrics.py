@@ -13,7 +13,7 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.metrics.emf import Metrics
 from ingest.worker.ports import Services
 from ingest.worker.report import Reporter
-from loadtest.scenarios.log import MetricLine, read_emf
+from loadtest.scenarios.figures import MetricLine, read_emf
 from tests.support.fakes import FakeObjects, RecordingEvents, RecordingQueue, ScriptedClock
 
 FILE = FileVersion("landing", "orders/a.csv", etag="e", sequencer="01", size_bytes=10)

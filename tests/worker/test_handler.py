@@ -17,7 +17,7 @@ from ingest.ledger.claims import LeaseToken
 from ingest.worker import handler
 from ingest.worker.batch import BatchHandler, Reply, logger
 from ingest.worker.lease import Timing
-from loadtest.scenarios.log import read_emf
+from loadtest.scenarios.figures import read_emf
 from tests.support.clients import MotoExchange, client, mock_aws, session, table
 from tests.support.fakes import FakeTable, ScriptedClock, SentMessage
 from tests.support.world import EVENTS, KEY, World, event

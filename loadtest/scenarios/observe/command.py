@@ -3,10 +3,13 @@
 import argparse
 import contextlib
 import json
+import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from infra.local.stack import LocalStack, local_stack
@@ -15,9 +18,82 @@ from loadtest.harness.dynamodb_proxy import START_S, LedgerProxy, simulated
 from loadtest.harness.results import origin
 from loadtest.harness.stack_client import StackClient
 from loadtest.scenarios.deployed import CLOSED
-from loadtest.scenarios.log import FunctionLog, LogReader
-from loadtest.scenarios.observe.mixed_load import FEEDS, perform, schedule
+from loadtest.scenarios.figures import FunctionLog, LogReader
 from loadtest.simulator import Key, Table
+from loadtest.workload.recipe import recipe_of
+from loadtest.workload.stream import Generation
+
+FEEDS = Path(__file__).parent / "feeds.toml"
+ROWS = range(100, 900)
+BURST_FILES, BURST_ROWS = 10, 2000
+LARGE_ROWS, LARGE_NOTE = 2200, "choice:" + 8000 * "x"  # three segments of 8 MiB, eight write units a row
+SEQUENCERS = ("00", "F" * 16, "F" * 16)  # older than the object's own; newer; the same again
+_SPECIAL = (
+    ("orphans", 0.03),
+    ("large", 0.10),
+    ("broken", 0.25),
+    ("again", 0.30),
+    ("poison", 0.40),
+    ("burst", 0.45),
+    ("broken", 0.60),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TimedDrop:
+    """What is done `at_s` seconds after the beginning."""
+
+    at_s: float
+    kind: str
+    number: int
+
+
+def schedule(seconds: float, seed: int) -> list[TimedDrop]:
+    """Return the drops of a run: a steady stream, and each special thing at its share of the time."""
+    chance = random.Random(seed)
+    drops: list[TimedDrop] = []
+    at_s = 0.0
+    while at_s < seconds:
+        drops.append(TimedDrop(at_s, chance.choice(("orders", "orders", "visits", "bad_rows")), len(drops)))
+        at_s += chance.uniform(0.6, 1.4)
+    drops += [TimedDrop(share * seconds, kind, len(drops) + n) for n, (kind, share) in enumerate(_SPECIAL)]
+    return sorted(drops, key=lambda drop: drop.at_s)
+
+
+def perform(drop: TimedDrop, stack_client: StackClient, seed: int) -> None:
+    """Do what a drop says."""
+    for key, data in _files(drop, seed):
+        etag = stack_client.drop(key, data)
+        if drop.kind == "again":
+            for sequencer in SEQUENCERS:
+                stack_client.send(stack_client.notification(key, sequencer=sequencer, etag=etag, size=len(data)))
+    if drop.kind == "poison":
+        stack_client.send('{"this": "is not a message of ours"}')
+
+
+def _files(drop: TimedDrop, seed: int) -> Iterator[tuple[str, bytes]]:
+    feed = drop.kind if drop.kind in ("visits", "orphans") else "orders"
+    key, rows = f"{feed}/{drop.kind}-{drop.number:03d}.csv", random.Random(f"{seed}/{drop.number}").choice(ROWS)
+    match drop.kind:
+        case "poison":
+            return
+        case "broken":
+            yield key, b"this,is,another,file\n1,2,3,4\n"
+        case "burst":
+            for n in range(BURST_FILES):
+                yield key.replace(".csv", f"-{n}.csv"), _made(feed, BURST_ROWS, seed, file=1000 + n)
+        case "bad_rows":
+            yield key, _made(feed, rows, seed, file=drop.number, defects={"bad_number": 1 / 40})
+        case "large":
+            yield key, _made(feed, LARGE_ROWS, seed, file=drop.number, columns={"note": LARGE_NOTE})
+        case _:
+            yield key, _made(feed, rows, seed, file=drop.number)
+
+
+def _made(feed: str, rows: int, seed: int, *, file: int, **more: Any) -> bytes:
+    """Return a file as the generator makes it. No two have a key in common, unless their numbers are equal."""
+    return b"".join(Generation(recipe_of(FEEDS, feed, rows=rows, seed=seed, file=file, **more)))
+
 
 LAMBDA, SQS, DYNAMODB = "AWS/Lambda", "AWS/SQS", "AWS/DynamoDB"
 Dimensions = tuple[tuple[str, str], ...]
@@ -86,13 +162,13 @@ WARM_UP_FILES = 12
 WARM_UP = "warm-up-"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of a run."""
-    parser.add_argument("--seconds", type=float, default=100.0, help="how long files are dropped (default 100)")
-    parser.add_argument("--patience-s", type=float, default=120.0, help="how long the queue may take to be empty then")
+OPTIONS = {
+    "seconds": (100.0, "how long files are dropped"),
+    "patience-s": (120.0, "how long the queue may take to be empty then"),
+}
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> None:
     """Run, and write what was reported: one metric a line."""
     seconds, seed = arguments.seconds, arguments.seed
     observed = observe(seconds=seconds, seed=seed, patience_s=arguments.patience_s, say=print)
@@ -101,7 +177,6 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.out.write_text(text.replace("}, {", "},\n{") + "\n")  # a line for each metric: a change of one shows
     files, metrics = len(observed["log"]["closed"]), len(observed["metrics"])
     print(f"{observed['seconds']:.0f} s: {files} files ended, {metrics} metrics; kept in {arguments.out}.")
-    return 0
 
 
 def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str], None]) -> dict[str, Any]:

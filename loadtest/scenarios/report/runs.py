@@ -134,15 +134,9 @@ MORE = (
     Shown("Requests", "figures.requests"),
     Shown("Requests throttled", "figures.throttled_share", "{:.2%}"),
 )
-CHECKED = (
-    Shown("Rows expected", "check_result.rows.expected"),
-    Shown("Rows found", "check_result.rows.found"),
-    Shown("Rows lost", "check_result.rows.lost"),
-    Shown("Rows doubled", "check_result.rows.doubled"),
-    Shown("Rows wrong", "check_result.rows.wrong"),
-    Shown("Files expected", "check_result.files.expected"),
-    Shown("Files complete", "check_result.files.complete"),
-    Shown("Files failed", "check_result.files.failed"),
+_CHECKED = {"rows": ("expected", "found", "lost", "doubled", "wrong"), "files": ("expected", "complete", "failed")}
+CHECKED = tuple(
+    Shown(f"{of.title()} {what}", f"check_result.{of}.{what}") for of, names in _CHECKED.items() for what in names
 )
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ingest.dynamodb.budget import member
 from loadtest.bench.budget import (
+    CASES,
     SEEN_S,
     allowed_window,
     budget_at,
@@ -24,8 +25,7 @@ from loadtest.bench.budget import (
     used_share,
     worst_window,
 )
-from loadtest.bench.budget_cases import CASES
-from loadtest.bench.budget_fleet import TICK_S, TIMEOUT_S, BudgetFleet, WorkerLoad
+from loadtest.bench.budget_fleet import TICK_S, TIMEOUT_S, BudgetFleet
 
 END_S = 50.0
 TIMES = st.floats(0, 40)
@@ -62,7 +62,7 @@ def test_all_shares_together_are_at_most_the_budget_whatever_comes(
     """Workers start, end, are killed, want little or much; budgets change; calls of all fail; some stand still."""
     fleet = BudgetFleet(budget_per_s=budget, seed=seed)
     workers = [
-        fleet.add(WorkerLoad(rows_per_s=demand, lives_s=lives_s, is_killed=is_killed), start_s)
+        fleet.add(start_s, rows_per_s=demand, lives_s=lives_s, is_killed=is_killed)
         for (start_s, lives_s, is_killed), demand in zip(starts, demands, strict=False)
     ]
     blind = any(calls != "put" for _, _, calls in outages)  # then no one can see another budget

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from loadtest.bench.capacity import TABLES, judge, write_customers, write_repeating
-from loadtest.bench.processes import load_all, simulator
+from loadtest.bench.surroundings import load_all, simulator
 
 
 def read(path: Path) -> list[dict[str, str]]:

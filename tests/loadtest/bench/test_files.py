@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from ingest.feeds.parse import read_feeds
-from loadtest.bench.files import FEEDS, LINE_BREAKS, QUOTE_FREE, QUOTED, SHAPES, generation, samples, write_sample
+from loadtest.bench.surroundings import (
+    FEEDS,
+    LINE_BREAKS,
+    QUOTE_FREE,
+    QUOTED,
+    SHAPES,
+    generation,
+    samples,
+    write_sample,
+)
 
 
 def text(total_bytes: int, *, seed: int = 1, shape: str = "mixed", kind: str = QUOTE_FREE) -> str:

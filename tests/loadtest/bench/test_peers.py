@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from loadtest.bench import peers
-from loadtest.bench.files import LINE_BREAKS, QUOTE_FREE, SHAPES, write_sample
 from loadtest.bench.peers import MODES
-from loadtest.bench.processes import ROOT, ingest
+from loadtest.bench.surroundings import LINE_BREAKS, QUOTE_FREE, ROOT, SHAPES, ingest, write_sample
 from loadtest.s3_server import ObjectServer
 from loadtest.simulator import Key, Latency, Settings, Simulator, Table, checksum
 

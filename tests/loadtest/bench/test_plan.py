@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.bench.files import LINE_BREAKS, QUOTE_FREE
 from loadtest.bench.plan import GOALS, judge, plan, plan_once
+from loadtest.bench.surroundings import LINE_BREAKS, QUOTE_FREE
 
 
 @pytest.mark.e2e

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from loadtest.bench import write
-from loadtest.bench.files import Sample
 from loadtest.bench.measuring import Case
+from loadtest.bench.surroundings import Sample
 from loadtest.bench.write import INGEST, LOOP, Bench, judge, whole, whole_cpu_s
 
 PUT = """

@@ -5,7 +5,7 @@ from pathlib import Path
 from ingest.contract import Env
 from ingest.feeds.parse import read_feeds
 from ingest.reading.blocks import block_bytes
-from loadtest.chaos.settings import FEEDS, PREFIX, ChaosSettings
+from loadtest.chaos.uploads import FEEDS, PREFIX, ChaosSettings
 
 SETTINGS = ChaosSettings(seconds=1, seed=3)
 

@@ -11,7 +11,7 @@ SIZE = 400_000
 def test_a_plain_file_is_as_large_as_asked(tmp_path: Path) -> None:
     file = write(tmp_path, HugeCase(name="plain", sizes=[1, SIZE]), 1)
     data = (tmp_path / file.key).read_bytes()
-    assert 0.95 * SIZE < len(data) == file.size <= SIZE
+    assert 0.95 * SIZE < len(data) == file.bytes <= SIZE
     assert data.startswith(b"id,")
     assert file.rows == file.items + sum(file.rejected.values()) > 100
 
@@ -19,5 +19,5 @@ def test_a_plain_file_is_as_large_as_asked(tmp_path: Path) -> None:
 def test_a_gzip_file_is_about_as_large_as_asked_when_it_is_compressed(tmp_path: Path) -> None:
     file = write(tmp_path, HugeCase(name="gzip", sizes=[SIZE], is_gzip=True), 0)
     data = (tmp_path / file.key).read_bytes()
-    assert 0.8 * SIZE < len(data) == file.size < 1.2 * SIZE
+    assert 0.8 * SIZE < len(data) == file.bytes < 1.2 * SIZE
     assert len(gzip.decompress(data)) > 1.5 * SIZE

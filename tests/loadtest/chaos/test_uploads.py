@@ -9,9 +9,8 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from ingest.contract import Status
-from loadtest.chaos.settings import CHANGES_TABLE, KB, TABLE, ChaosSettings
-from loadtest.chaos.uploads import Dropper
-from loadtest.harness.queue import s3_notification
+from loadtest.chaos.uploads import CHANGES_TABLE, KB, TABLE, ChaosSettings, Dropper
+from loadtest.harness.read_back import s3_notification
 
 SETTINGS = ChaosSettings(seconds=1, seed=3, sizes=(KB, 50 * KB))
 
@@ -69,7 +68,7 @@ def test_what_lies_in_the_bucket_is_the_last_version_of_each_key() -> None:
     dropper, bucket = dropped()
     last = {file.key: file for file in dropper.files}
     assert {key: len(data) for key, data in bucket.objects.items()} == {
-        key: file.size for key, file in last.items() if key in bucket.objects
+        key: file.bytes for key, file in last.items() if key in bucket.objects
     }
     gone = [file for key, file in last.items() if key not in bucket.objects]
     assert len(gone) == dropper.counts["deleted"]

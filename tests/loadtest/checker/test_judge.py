@@ -8,25 +8,23 @@ import numpy as np
 import pytest
 
 from ingest.contract import Status
-from loadtest.chaos.settings import FEED, FEEDS
-from loadtest.chaos.uploads import COLUMNS, DEFECTS
+from loadtest.chaos.uploads import COLUMNS, DEFECTS, FEED, FEEDS
 from loadtest.checker.found import Expected, Found, TableFound
 from loadtest.checker.judge import BLOCK_BYTES, COUNTS, judge
-from loadtest.workload.block import GROUP
 from loadtest.workload.recipe import recipe_of
-from loadtest.workload.stream import hashes_of
+from loadtest.workload.stream import GROUP, hashes_of
 
 FILE = Expected(
     key="a.csv",
     table="T",
-    size=1000,
+    bytes=1000,
     rows=100,
     items=90,
     checksum=7,
     rejected={"bad_number": 3, "ragged_row": 1},
     superseded=(4, 6),
 )
-OTHER = Expected(key="b.csv", table="T", size=10, rows=10, items=10, checksum=2**64 - 1)
+OTHER = Expected(key="b.csv", table="T", bytes=10, rows=10, items=10, checksum=2**64 - 1)
 ENTRY: dict[str, Any] = {
     "file": {"key": "a.csv"},
     "status": Status.COMPLETE,
@@ -103,7 +101,7 @@ def test_rows_that_replace_an_earlier_one_of_another_segment_are_not_doubled() -
 
 def test_a_row_may_replace_one_of_the_block_before_and_no_more_than_stand_so_close() -> None:
     """Its earlier row was in the table before the block of the later one was read."""
-    split = replace(FILE, size=2 * BLOCK_BYTES, superseded=(4, 500))
+    split = replace(FILE, bytes=2 * BLOCK_BYTES, superseded=(4, 500))
     assert judge([split, OTHER], table(overwritten=1 + 2 * GROUP)).ok
     assert judge([split, OTHER], table(overwritten=2 + 2 * GROUP)).doubled == 1
     few = replace(split, superseded=(4, 6))

@@ -11,8 +11,7 @@ from typing import Any
 from ingest.contract import Status
 from loadtest.checker.found import Expected, Found, TableFound
 from loadtest.scenarios.catalog import Scenario
-from loadtest.scenarios.log import FunctionLog
-from loadtest.scenarios.target import Observation, Results
+from loadtest.scenarios.figures import FunctionLog, Observation, Results
 
 
 @dataclass

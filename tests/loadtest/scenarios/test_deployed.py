@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ingest.contract import Output
-from loadtest.harness.queue import NotSentError, send_all, taken
+from loadtest.harness.read_back import NotSentError, send_all, taken
 from loadtest.harness.targets import Uploads
 from loadtest.scenarios.catalog import SCENARIOS
 from loadtest.scenarios.deployed import StackDeployment

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.scenarios.catalog import SCENARIOS
-from loadtest.scenarios.estimate import dollars, load_of, table_seconds
+from loadtest.scenarios.catalog import SCENARIOS, dollars, load_of, table_seconds
 
 PAGE = (Path(__file__).parents[3] / "docs/loadtest.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `(\w+)` \| ([\d.]+) \| \$([\d.]+) \|$", PAGE, re.MULTILINE)

@@ -47,7 +47,7 @@ def test_files_are_dropped_when_they_are_due_and_each_once(good: Outcome) -> Non
     assert times[1] - times[0] > 0.06
     assert times[2] - times[0] > 0.18
     assert len({drop.key for _, drop in good[0].drops}) == 3
-    assert all((good[0].folder / drop.key).stat().st_size == drop.size for _, drop in good[0].drops)
+    assert all((good[0].folder / drop.key).stat().st_size == drop.bytes for _, drop in good[0].drops)
 
 
 def test_the_document_has_the_form_that_the_report_reads(good: Outcome) -> None:

@@ -8,9 +8,11 @@ import pytest
 
 from infra.settings import read_settings
 from loadtest.scenarios.aws import STAGE
-from loadtest.scenarios.catalog import MIB, SCENARIOS, Scenario
-from loadtest.scenarios.estimate import (
+from loadtest.scenarios.catalog import (
     FLEET,
+    MIB,
+    SCENARIOS,
+    Scenario,
     dollars,
     estimate,
     estimate_lines,
@@ -18,7 +20,7 @@ from loadtest.scenarios.estimate import (
     table_seconds,
     usd_of,
 )
-from loadtest.scenarios.log import FunctionLog, Invocation
+from loadtest.scenarios.figures import FunctionLog, Invocation
 
 
 def quantity(scenario: Scenario, what: str) -> float:

@@ -1,14 +1,14 @@
 """Each event of a log is read once, however it comes; its lines are metrics, invocations, crashes, others."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ingest.contract import METRIC_NAMESPACE, Metric
 from ingest.metrics.emf import emf_line
-from loadtest.scenarios import log as module
-from loadtest.scenarios.log import FunctionLog, Invocation, LogReader
+from loadtest.scenarios.figures import FunctionLog, Invocation, LogReader
 
 REPORT = (
     "REPORT RequestId: 1f\tDuration: 2.1 ms\tBilled Duration: 1204 ms\tMemory Size: 1769 MB\tMax Memory Used: 211 MB"
@@ -16,7 +16,7 @@ REPORT = (
 
 
 class FakeLogs:
-    """Answers by pages, with a token for the next."""
+    """Answers by pages of two events."""
 
     def __init__(self, *lines: tuple[int, str]) -> None:
         self.events = [self.event(at_ms, line) for at_ms, line in lines]
@@ -24,11 +24,14 @@ class FakeLogs:
     def event(self, at_ms: int, line: str) -> dict[str, Any]:
         return {"timestamp": at_ms, "message": line, "logStreamName": f"stream-{at_ms % 2}"}
 
-    def filter_log_events(self, *, startTime: int, limit: int, logGroupName: str, nextToken: str = "0") -> Any:
+    def get_paginator(self, operation: str) -> "FakeLogs":
+        assert operation == "filter_log_events"
+        return self
+
+    def paginate(self, *, startTime: int, logGroupName: str) -> Iterator[dict[str, Any]]:
         found = sorted((e for e in self.events if e["timestamp"] >= startTime), key=lambda e: int(e["timestamp"]))
-        first = int(nextToken)
-        more = {"nextToken": str(first + limit)} if first + limit < len(found) else {}
-        return {"events": found[first : first + limit], **more}
+        for first in range(0, len(found), 2):
+            yield {"events": found[first : first + 2]}
 
 
 def log(*lines: str, at_s: float = 0.0) -> FunctionLog:
@@ -39,8 +42,7 @@ def reported(at_s: float, **values: Any) -> str:
     return emf_line("stack", "orders", {Metric[name]: value for name, value in values.items()}, at_s=at_s)
 
 
-def test_all_pages_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_EVENTS", 2)
+def test_all_pages_are_read() -> None:
     found = LogReader(FakeLogs(*((at, f'{{"n": {at}}}') for at in range(1, 8))), "group").read()
     assert [line["n"] for line in found.entries] == [1, 2, 3, 4, 5, 6, 7]
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.scenarios.target import MEMORY_MB, Observation, Samples, distribution, usd
+from loadtest.scenarios.figures import MEMORY_MB, Observation, Samples, distribution, usd
 
 
 def samples(*rows: int | None, times: list[float] | None = None) -> Samples:

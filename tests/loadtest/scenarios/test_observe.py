@@ -7,9 +7,17 @@ from typing import Any
 
 from ingest.contract import Metric
 from ingest.metrics.emf import emf_line
-from loadtest.scenarios.log import FunctionLog, Invocation
-from loadtest.scenarios.observe.command import TABLE_UNITS_PER_S, MetricSamples
-from loadtest.scenarios.observe.mixed_load import BURST_FILES, LARGE_ROWS, SEQUENCERS, TimedDrop, perform, schedule
+from loadtest.scenarios.figures import FunctionLog, Invocation
+from loadtest.scenarios.observe.command import (
+    BURST_FILES,
+    LARGE_ROWS,
+    SEQUENCERS,
+    TABLE_UNITS_PER_S,
+    MetricSamples,
+    TimedDrop,
+    perform,
+    schedule,
+)
 
 
 class RecordingStackClient:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.simulator.capacity import Capacity, Reason, Simulation, TokenBucket, partition_of, write_units
+from loadtest.simulator.settings import Capacity, Reason, Simulation, TokenBucket, partition_of, write_units
 
 STEPS = st.lists(st.tuples(st.floats(0, 10), st.integers(1, 400)), max_size=60)
 KEYS = [f"key-{number}".encode() for number in range(400)]

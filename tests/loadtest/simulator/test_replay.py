@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.simulator.replay import Replayed, replay
 from loadtest.simulator.settings import Key, Table
+from loadtest.simulator.written_items import Replayed, replay
 from loadtest.workload.checksum import Checksum
 
 TABLES = {"T": Table(Key("pk"), Key("sk", "N")), "Other": Table(Key("id"))}

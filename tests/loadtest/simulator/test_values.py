@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from loadtest.simulator.errors import RequestRefused
-from loadtest.simulator.values import check_values, item_bytes
+from loadtest.simulator.items import check_values, item_bytes
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.cli import main as cli
-from loadtest.workload.checksum import Checksum
-from loadtest.workload.expected import KnownOutcome
+from loadtest.workload.checksum import Checksum, KnownOutcome
 from loadtest.workload.recipe import Recipe, recipe_of
 from loadtest.workload.stream import Generation
 

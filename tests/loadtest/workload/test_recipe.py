@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from loadtest.generate import read_recipe
-from loadtest.workload.recipe import parse_size, recipe_of
-from loadtest.workload.schema import BadRecipe
+from loadtest.workload.recipe import BadRecipe, parse_size, recipe_of
 from loadtest.workload.stream import Generation
 from tests.loadtest.workload.found import FEEDS, made, recipe
 

@@ -17,12 +17,10 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from loadtest.workload.block import GROUP, make
-from loadtest.workload.checksum import item_hashes
-from loadtest.workload.expected import KnownOutcome
+from loadtest.workload.checksum import KnownOutcome, item_hashes
 from loadtest.workload.plan import plan_of
 from loadtest.workload.recipe import Recipe
-from loadtest.workload.stream import BLOCK_BYTES, BLOCK_ROWS, Generation, hashes_of
+from loadtest.workload.stream import BLOCK_BYTES, BLOCK_ROWS, GROUP, Generation, hashes_of, make
 from tests.loadtest.workload.found import made, recipe
 
 DEFECTS = {
