@@ -107,7 +107,8 @@ def _huge() -> str:
 
 def _hostile() -> str:
     run = read("hostile")
-    titles = ("1 GB of", "ends with", "rows read", "CPU seconds", "peak MB")
+    largest = max(case["file_bytes"] for case in run["outcomes"])
+    titles = (f"{largest / 1e6:,.0f} MB of", "ends with", "rows read", "CPU seconds", "peak MB")
     return _with_source(titles, map(_hostile_case, run["outcomes"]), run)
 
 
