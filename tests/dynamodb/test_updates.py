@@ -49,7 +49,13 @@ def outcome(update_item: Callable[..., Any], request: dict[str, Any]) -> Any:
     try:
         return update_item(**request).get("Attributes")
     except ClientError as error:
-        return error.response["Error"]["Code"], error.response.get("Item")
+        item: dict[str, dict[str, Any]] | None = error.response.get("Item")
+        return error.response["Error"]["Code"], item and {name: _sets_sorted(value) for name, value in item.items()}
+
+
+def _sets_sorted(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an attribute's value as it is, but with the members of a set in one order: sets have none."""
+    return {kind: sorted(held) if kind in ("SS", "NS", "BS") else held for kind, held in value.items()}
 
 
 class Boto3Refused:
