@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE
+from ingest.contract import RECONCILE_MESSAGE
 from loadtest.chaos.uploads import MB, ChaosSettings, Dropper
-from loadtest.checker.found import is_file
+from loadtest.checker.found import is_file, unfinished
 from loadtest.checker.judge import judge
 from loadtest.harness import testbed
 from loadtest.harness.results import origin, write_document
@@ -82,12 +82,12 @@ class ChaosRun:
         return sum(file.bytes for file in self.dropper.files if (file.key, file.etag) not in self.testbed.ended)
 
     def _is_quiet(self) -> bool:
-        """Return whether all that must end has ended, and nothing is left to do."""
+        """Return whether all that must end has ended, also the turn of a killed reconciler; nothing is left to do."""
         awaited = {(file.key, file.etag) for file in self.dropper.files if "" not in file.statuses}
         if self.dropper.has_more or not awaited <= self.testbed.ended or self.testbed.stack_client.depth():
             return False
-        files = filter(is_file, self.testbed.stack_client.ledger())
-        return all(entry["status"] in FINAL_STATUSES and "reported" in entry for entry in files)
+        ledger = self.testbed.stack_client.ledger()
+        return all("reported" in entry for entry in filter(is_file, ledger)) and not any(unfinished(ledger))
 
     def _state(self) -> str:
         """Return how things stand, as one line."""
