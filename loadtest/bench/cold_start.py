@@ -6,14 +6,12 @@ Each start is a fresh process on one core, against endpoints that cost it nothin
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import FEEDS_FILE, Env
-from loadtest.bench.measuring import Document, Goal, ResultTable, finish, spread
+from loadtest.bench.measuring import Document, Goal, finish, show, spread
 from loadtest.bench.surroundings import BUCKET, FEEDS, ROOT, Endpoint, environment, write_sample
 from loadtest.harness.read_back import s3_notification
 from loadtest.simulator import Simulator
@@ -31,7 +29,6 @@ from loadtest.simulator.service import Answer
 COLD_START_MS = 600
 COMPILING_MS = 900  # a start that compiles all it imports
 BARE = "zip without bytecode"
-PACKAGES = 12  # of the imports are printed
 FILE_BYTES = 100_000
 STEPS = {  # from, to
     "interpreter": ("begun", "started"),
@@ -45,7 +42,6 @@ STEPS = {  # from, to
 Moments = dict[str, tuple[float, float]]  # by the clock and of CPU
 
 PROBE = Path(__file__).parent / "function_probe.py"
-_IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +(\S+)$", re.MULTILINE)
 _ANSWERS = {  # the ledger's conditions hold, everything is sent
     "UpdateItem": b'{"Attributes":{"first_seen":{"N":"1"}}}',
     "Query": b'{"Items":[]}',
@@ -77,22 +73,19 @@ OPTIONS = {
 
 def run(arguments: argparse.Namespace) -> None:
     busy = round(os.getloadavg()[0], 1)  # figures by the clock suffer from it, those of CPU hardly
-    starts, table = [], ResultTable("code", "step", "ms", "ms_of_cpu", code=17, step=31, ms=19)
     with tempfile.TemporaryDirectory() as folder, world(Path(folder), arguments.seed) as around:
-        for code in codes(arguments.zip, Path(folder)):
-            starts.append(measured := measure(code, around, arguments.repeat))
-            for step in STEPS:
-                ms, of_cpu = ({k: 1000 * v for k, v in measured[s][step].items()} for s in ("seconds", "cpu_seconds"))
-                table.add({"code": code.name, "step": step, "ms": ms, "ms_of_cpu": of_cpu})
-            for package, seconds in list(measured["imports"].items())[:PACKAGES]:
-                table.add({"code": code.name, "step": f"import of {package}", "ms": 1000 * seconds, "ms_of_cpu": ""})
-    what = "ms from the handler's import to its first answer"
-    found = {start["code"]: 1000 * start["seconds"]["cold start"]["median"] for start in starts}
-    goals = [
-        Goal(f"{what}, {code}", ms, at_most=COMPILING_MS if code == BARE else COLD_START_MS)
-        for code, ms in found.items()
-    ]
-    finish(arguments, goals, {"load_before": busy, "starts": starts})
+        starts = [measure(code, around, arguments.repeat) for code in codes(arguments.zip, Path(folder))]
+    finish(arguments, judge(starts), {"load_before": busy, "starts": starts})
+
+
+def judge(starts: list[Document]) -> Iterator[Goal]:
+    for start in starts:
+        most, ms = COMPILING_MS if start["code"] == BARE else COLD_START_MS, _ms(start["seconds"]["cold start"])
+        yield Goal(f"ms from the handler's import to its first answer, {start['code']}", ms["median"], at_most=most)
+
+
+def _ms(seconds: dict[str, float]) -> dict[str, float]:
+    return {name: 1000 * value for name, value in seconds.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,30 +155,32 @@ def _event(key: str, number: int) -> dict[str, Any]:
 
 
 def measure(code: Code, around: World, repeat: int) -> Document:
-    """Return what cold starts took by step, by the clock and of CPU, and the imports of one of them by package."""
+    """Return what cold starts took by step, by the clock and of CPU."""
     _moments(code, around)  # the files' first way from disk is not measured
     runs = [_moments(code, around) for _ in range(repeat)]
     clock, cpu = (
         {step: spread(run[end][at] - run[begin][at] for run in runs) for step, (begin, end) in STEPS.items()}
         for at in (0, 1)
     )
-    imports = seconds_by_package(_run(code, around, "-X", "importtime")[1], standard=sys.stdlib_module_names)
-    return {"code": code.name, "seconds": clock, "cpu_seconds": cpu, "imports": imports}
+    for step in STEPS:
+        shown = {"code": code.name, "step": step, "ms": _ms(clock[step]), "ms_of_cpu": _ms(cpu[step])}
+        show(shown, *shown)
+    return {"code": code.name, "seconds": clock, "cpu_seconds": cpu}
 
 
 def _moments(code: Code, around: World) -> Moments:
     before, begun = around.tables.items, time.monotonic()
-    output, _ = _run(code, around)
+    output = _run(code, around)
     if around.tables.items - before != around.rows:
         raise RuntimeError(f"the handler wrote {around.tables.items - before} items of {around.rows}")
     moments: Moments = json.loads(output.splitlines()[-1])
     return {"begun": (begun, 0.0), **moments}
 
 
-def _run(code: Code, around: World, *flags: str) -> tuple[str, str]:
-    """Return what a probe printed and what it logged; it runs on one core, which it inherits from this thread."""
+def _run(code: Code, around: World) -> str:
+    """Return what a probe printed; it runs on one core, which it inherits from this thread."""
     # -P: modules that lie beside the probe must not be taken for others of their name.
-    command = [sys.executable, "-P", *code.flags, *flags, str(PROBE), *around.arguments]
+    command = [sys.executable, "-P", *code.flags, str(PROBE), *around.arguments]
     env, pipe, cores = {**around.environment, "PYTHONPATH": str(code.folder)}, subprocess.PIPE, os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
     try:
@@ -195,18 +190,4 @@ def _run(code: Code, around: World, *flags: str) -> tuple[str, str]:
     output, logged = process.communicate(timeout=120)
     if process.returncode:
         raise RuntimeError(f"the handler failed: {output[-2000:]}\n{logged[-2000:]}")
-    return output, logged
-
-
-def seconds_by_package(logged: str, *, standard: frozenset[str]) -> dict[str, float]:
-    """Return what importing the modules of each package took, most first; the standard library is one package.
-
-    >>> printed = "import time:    2000 |   5000 | json\\nimport time:   30000 |  35000 |   boto3.session"
-    >>> seconds_by_package(printed, standard=frozenset({"json"}))
-    {'boto3': 0.03, 'standard library': 0.002}
-    """
-    spent: Counter[str] = Counter()
-    for microseconds, module in _IMPORT.findall(logged):
-        package = module.partition(".")[0]
-        spent["standard library" if package in standard else package] += int(microseconds)
-    return {package: microseconds / 1e6 for package, microseconds in spent.most_common()}
+    return output

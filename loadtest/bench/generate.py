@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, finish, measure
-from loadtest.bench.surroundings import FEEDS, MB, RECIPES, ROOT, Sample
-from loadtest.harness import process
+from loadtest.bench.measuring import Case, Document, Goal, checked, finish, measure, show
+from loadtest.bench.surroundings import FEEDS, MB, RECIPES, Sample
+from loadtest.harness.process import ProcessResult
 
 MIXED = str(RECIPES / "mixed.toml")
 COMMAND = (sys.executable, "-m", "loadtest", "generate", "--feeds", str(FEEDS), "--recipe", MIXED)
@@ -29,9 +29,7 @@ OPTIONS = {"megabytes": (1000, "size of each file's text"), "repeat": (3, "how o
 
 
 def run(arguments: argparse.Namespace) -> None:
-    table = ResultTable("kind", "text_bytes", "mb_per_cpu_second", "peak_resident_bytes", kind=12)
-    of_all = arguments.megabytes * MB, arguments.repeat, arguments.seed
-    makings = [table.add(make(kind, *of_all)) for kind in KINDS]
+    makings = [make(kind, arguments.megabytes * MB, arguments.repeat, arguments.seed) for kind in KINDS]
     finish(arguments, judge(makings), {"makings": makings})
 
 
@@ -41,7 +39,8 @@ def make(kind: str, total_bytes: int, repeat: int, seed: int) -> Document:
         path = Path(folder) / "known_outcome.json"
         whole, tenth, least = (Sample(path, "mixed", size, 0) for size in (total_bytes, total_bytes // 10, 1000))
         cases = [Case(partial(_command, kind, seed), sample, least, {"kind": kind}) for sample in (whole, tenth)]
-        found, of_a_tenth = measure(cases, repeat, _run, unit="mb")
+        found, of_a_tenth = measure(cases, repeat, checked(_outcome), unit="mb")
+    show(found, "kind", "text_bytes", "mb_per_cpu_second", "peak_resident_bytes")
     return {**found, "peak_resident_bytes_of_a_tenth": of_a_tenth["peak_resident_bytes"]}
 
 
@@ -50,12 +49,9 @@ def _command(kind: str, seed: int, sample: Sample) -> list[str]:
     return [*COMMAND, *KINDS[kind], *options, "--expected", str(sample.path)]
 
 
-def _run(command: list[str], rows: int) -> Turn:
-    ran = process.run(command, cwd=ROOT)
-    if ran.exit_code:
-        raise RuntimeError(f"generating ended with {ran.exit_code}: {command}")
-    outcome = json.loads(Path(command[-1]).read_text())
-    return Turn(ran, {name: outcome[name] for name in ("rows", "text_bytes")})
+def _outcome(ran: ProcessResult, sample: Sample) -> Document | None:
+    outcome = {} if ran.exit_code else json.loads(sample.path.read_text())
+    return {name: outcome[name] for name in ("rows", "text_bytes")} if outcome else None
 
 
 def judge(makings: list[Document]) -> Iterator[Goal]:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.bench.measuring import Document, ResultTable, finish, printed
-from loadtest.bench.surroundings import MB, ROOT, generation, ingest
+from loadtest.bench.measuring import Document, finish, printed, show
+from loadtest.bench.surroundings import MB, ROOT, environment, generation, ingest
 from loadtest.harness import process
 from loadtest.harness.process import ProcessResult
 
@@ -41,13 +41,13 @@ def measure(case: HostileCase, total_bytes: int, seed: int, *, time_limit_s: flo
         path = Path(folder) / "hostile.csv"
         with path.open("wb") as file:
             file.writelines(case.make(total_bytes, random.Random(seed)))
-        ran = process.run(ingest("check", str(path), case.feed), cwd=ROOT, time_limit_s=time_limit_s)
+        command = ingest("check", str(path), case.feed)
+        ran = process.run(command, cwd=ROOT, env=environment(), time_limit_s=time_limit_s)
         file_bytes = path.stat().st_size
     found = printed(ran)
     error, reasons = (found.get("error") or {}).get("code"), found.get("reasons", {})
     row_counts = {name: count for name, count in found.items() if name.startswith("rows_") or name == "bytes_read"}
     accounted = row_counts["bytes_read"] == file_bytes if row_counts and not error and not case.is_compressed else None
-    rejects = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items()) or "no rejects"
     return {
         "case": case.name,
         "file_bytes": file_bytes,
@@ -56,7 +56,6 @@ def measure(case: HostileCase, total_bytes: int, seed: int, *, time_limit_s: flo
         "reasons": reasons,
         "row_counts": row_counts,
         "bytes_accounted": accounted,
-        "answer": f"{row_counts['rows_written']:,} written, {rejects}" if row_counts and not error else error,
         "seconds": round(ran.seconds, 2),
         "cpu_seconds": round(ran.cpu_seconds, 2),
         "peak_resident_bytes": ran.peak_resident_bytes,
@@ -175,10 +174,9 @@ OPTIONS = {
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure all malformed files; 1 if one of them was a problem."""
-    fields = ("case", "exit_code", "seconds", "cpu_seconds", "peak_resident_bytes", "answer", "problems")
-    table = ResultTable(*fields, case=40, answer=30)
+    fields = ("case", "exit_code", "seconds", "cpu_seconds", "peak_resident_bytes", "error", "reasons", "problems")
     limits = {"time_limit_s": arguments.time_limit, "peak_bytes": arguments.peak_megabytes * MB}
     wanted = [case for case in cases() if arguments.case is None or case.name in arguments.case]
-    outcomes = [table.add(measure(case, arguments.megabytes * MB, arguments.seed, **limits)) for case in wanted]
+    outcomes = [show(measure(case, arguments.megabytes * MB, arguments.seed, **limits), *fields) for case in wanted]
     finish(arguments, [], {"outcomes": outcomes})
     return 1 if any(outcome["problems"] for outcome in outcomes) else 0

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadtest.bench.surroundings import MB, Sample
+from loadtest.bench.surroundings import MB, ROOT, Sample, environment
+from loadtest.harness import process
 from loadtest.harness.process import ProcessResult
 from loadtest.harness.results import origin, write_document
 
@@ -78,21 +79,36 @@ class Turn:
     """What one run took, and what was counted meanwhile."""
 
     ran: ProcessResult
-    counted: dict[str, float] = field(default_factory=dict)
+    counted: Mapping[str, float] = field(default_factory=dict)
 
 
-def measure(
-    cases: Sequence[Case], repeat: int, run: Callable[[list[str], int], Turn], *, unit: str = "rows"
-) -> list[Document]:
-    """Return what each case took; `run` runs a command and checks that it found as many rows as it is given.
+Run = Callable[[list[str], Sample], Turn]  # runs a command for a file, and raises if its answer is wrong
+
+
+def checked(check: Callable[[ProcessResult, Sample], Mapping[str, float] | None]) -> Run:
+    """Return a `Run` with no endpoints around it; `check` returns what was counted, None where the answer is wrong."""
+
+    def run(command: list[str], sample: Sample) -> Turn:
+        ran = process.run(command, cwd=ROOT, env=environment())
+        counted = check(ran, sample)
+        if counted is None:
+            went = f"went wrong: {sample.rows} rows, exit {ran.exit_code}, {ran.output[-500:]!r}"
+            raise RuntimeError(f"{command[2:]} {went}")
+        return Turn(ran, counted)
+
+    return run
+
+
+def measure(cases: Sequence[Case], repeat: int, run: Run, *, unit: str = "rows") -> list[Document]:
+    """Return what each case took.
 
     Cases take turns, so that a noisy moment does not hit one alone.
     """
     turns: list[tuple[list[Turn], list[Turn]]] = [([], []) for _ in cases]
     for _ in range(repeat):
         for case, (starts, loads) in zip(cases, turns, strict=True):
-            starts.append(run(case.command(case.empty), 0))
-            loads.append(run(case.command(case.sample), case.sample.rows))
+            starts.append(run(case.command(case.empty), case.empty))
+            loads.append(run(case.command(case.sample), case.sample))
     return [_document(case, *taken, unit) for case, taken in zip(cases, turns, strict=True)]
 
 
@@ -122,44 +138,28 @@ def printed(ran: ProcessResult) -> Document:
     return found
 
 
-class ResultTable:
-    """Prints some fields of each measurement as a row, in Markdown: bytes in MB, rates as `median (min - max)`."""
-
-    def __init__(self, *fields: str, **widths: int) -> None:
-        """Print the head; `widths` are those of columns that need more than their title."""
-        titles = [field.replace("_resident_bytes", " MB").replace("_bytes", " MB") for field in fields]
-        self._fields = fields
-        self._widths = [widths.get(field, max(len(title), 7)) for field, title in zip(fields, titles, strict=True)]
-        self._print([title.replace("_", " ") for title in titles])
-        print(f"|{'|'.join('-' * (width + 2) for width in self._widths)}|")
-
-    def add(self, measured: Document) -> Document:
-        """Print a row; return what was measured."""
-        self._print([_shown(field, measured[field]) for field in self._fields])
-        return measured
-
-    def _print(self, cells: list[str]) -> None:
-        padded = (cell.ljust(width) for cell, width in zip(cells, self._widths, strict=True))
-        print(f"| {' | '.join(padded)} |", flush=True)
+def show(measured: Document, *fields: str) -> Document:
+    """Print some fields of a measurement in a line, spreads as `median (min - max)`; return what was measured."""
+    print("; ".join(f"{field.replace('_', ' ')} {_shown(measured[field])}" for field in fields), flush=True)
+    return measured
 
 
-def _shown(field: str, value: Any) -> str:
+def _shown(value: Any) -> str:
+    """Return a value in words.
+
+    >>> _shown({"median": 1500, "min": 1400.25, "max": 1600}), _shown({"PutItem": 0.1})
+    ('1,500 (1,400.2 - 1,600)', 'PutItem 0.1')
+    """
     if isinstance(value, dict):
-        if field.endswith("bytes"):
-            return _shown(field, value["max"])
-        ends = "" if "start_up" in field else f" ({value['min']:,.0f} - {value['max']:,.0f})"
-        return f"{value['median']:,.0f}{ends}"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float):
-        return f"{value / MB:,.0f}" if field.endswith("bytes") else f"{value:,.1f}".removesuffix(".0")
-    return ", ".join(value) if isinstance(value, list) else str(value)
+        if "median" in value:
+            return f"{_shown(value['median'])} ({_shown(value['min'])} - {_shown(value['max'])})"
+        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
+    return f"{value:,.1f}".removesuffix(".0") if isinstance(value, int | float) else str(value)
 
 
 def finish(arguments: argparse.Namespace, goals: Iterable[Goal], figures: Document) -> None:
     """Print the goals; write them and the figures, with the command that repeats the measurement."""
     judged = list(goals)
-    for goal in judged:
-        print(goal)
+    print(*judged, sep="\n")
     goals_document: Document = {"goals": [goal.document() for goal in judged]}
     write_document(arguments.out, origin(seed=arguments.seed) | goals_document | figures)

@@ -8,7 +8,6 @@ import csv
 import io
 import json
 import sys
-import time
 import tomllib
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -53,14 +52,14 @@ def bare_pyarrow(path: Path, *, line_breaks: bool = False) -> "pa.Table":
     )
 
 
-def ingest_items(path: Path, feed: str = "mixed") -> Iterator["Items"]:
+def ingest_items(path: Path) -> Iterator["Items"]:
     """Yield items ready to encode, block by block, as `ingest.worker.load` makes them."""
     from ingest.feeds.parse import read_feeds
     from ingest.items.items import build_items
     from ingest.items.mapping import map_columns
     from ingest.reading.blocks import Block
 
-    declared = read_feeds(FEEDS).named(feed)
+    declared = read_feeds(FEEDS).named("mixed")
     reader = _opened(path, declared)
     mapping = map_columns(declared, reader.columns)
     for block in reader.blocks(reader.start):
@@ -138,44 +137,18 @@ def _for_loop(url: str, feeds: Path, feed: str) -> tuple[Any, Iterator[dict[str,
     return boto3.resource("dynamodb").Table(declared["table"]), items
 
 
-def fixed(url: str, feed: str, in_flight: int) -> int:
-    """Load an object with a number of requests under way that is given, not found; return its rows."""
-    from ingest.cli.source import open_source, open_table
-    from ingest.dynamodb.rate_limit import ConcurrencyLimiter
-    from ingest.dynamodb.writer import BatchWriter
-    from ingest.feeds.parse import read_feeds
-    from ingest.rejects.local_file import RejectFile
-    from ingest.worker.load import Load
-
-    declared = read_feeds(FEEDS).named(feed)
-    writer, _ = open_table(declared.table, declared)
-    assert isinstance(writer, BatchWriter)
-    writer.loop.limiter = ConcurrencyLimiter.fixed(in_flight)
-    rejects = RejectFile(Path(f"{Path(url).name}.rejects.jsonl"), source=url)
-    load = Load(feed=declared, writer=writer, rejects=rejects, file=url, now_s=time.time())
-    return load.run(open_source(url).read).rows_written
-
-
-READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "ingest": lambda path: {"rows": sum(map(len, ingest_items(path)))},
-    "csv": lambda path: {"rows": sum(1 for _ in dict_reader(path))},
-    "pandas": lambda path: {"rows": sum(map(len, pandas_chunks(path)))},
-    "pyarrow": lambda path: {"rows": bare_pyarrow(path).num_rows},
-    "pyarrow-line-breaks": lambda path: {"rows": bare_pyarrow(path, line_breaks=True).num_rows},
-    "plan": ingest_plan,
+PEERS: dict[str, Callable[..., dict[str, Any]]] = {
+    "ingest": lambda path: {"rows": sum(map(len, ingest_items(Path(path))))},
+    "csv": lambda path: {"rows": sum(1 for _ in dict_reader(Path(path)))},
+    "pandas": lambda path: {"rows": sum(map(len, pandas_chunks(Path(path))))},
+    "pyarrow": lambda path: {"rows": bare_pyarrow(Path(path)).num_rows},
+    "pyarrow-line-breaks": lambda path: {"rows": bare_pyarrow(Path(path), line_breaks=True).num_rows},
+    "plan": lambda path: ingest_plan(Path(path)),
+    "loop": lambda url, feed: {"rows": loop(url, feed)},
+    "single-loop": lambda url, mode: {"rows": single_loop(url, mode)},
 }
 
 
-def main() -> None:
-    """Read or load as the command line says. A writer is one of the loops, or how many requests the product sends."""
-    name, target, feed = (*sys.argv[1:], "")[:3]
-    if name in READERS:
-        found = READERS[name](Path(target))
-    else:
-        loops = {"loop": loop, "single-loop": single_loop}
-        found = {"rows": loops[name](target, feed) if name in loops else fixed(target, feed, int(name))}
-    print(json.dumps(found))
-
-
 if __name__ == "__main__":
-    main()
+    name, *arguments = sys.argv[1:]
+    print(json.dumps(PEERS[name](*arguments)))

@@ -1,16 +1,16 @@
 """`python -m loadtest bench plan`: how fast a large file is cut into segments, in MB per CPU-second, read from disk."""
 
 import argparse
+import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, finish, measure, printed
-from loadtest.bench.surroundings import KEY, LINE_BREAKS, MB, QUOTE_FREE, QUOTED, ROOT, samples
-from loadtest.harness import process
+from loadtest.bench.measuring import Case, Document, Goal, checked, finish, measure, printed, show
+from loadtest.bench.surroundings import KEY, LINE_BREAKS, MB, QUOTE_FREE, QUOTED, Sample, samples
+from loadtest.harness.process import ProcessResult
 
 COMMAND = (sys.executable, "-m", "loadtest.bench.peers", "plan")
 GOALS = {QUOTE_FREE: 400, QUOTED: 150, LINE_BREAKS: 150}  # MB per CPU-second at least
@@ -20,10 +20,7 @@ OPTIONS = {"megabytes": (1000, "size of each file"), "repeat": (3, "how often ea
 
 
 def run(arguments: argparse.Namespace) -> None:
-    rates = ("mb_per_cpu_second", "mb_per_cpu_second_with_start_up")
-    table = ResultTable("kind", "file_bytes", "segments", *rates, "peak_resident_bytes", kind=19)
-    of_all = arguments.megabytes * MB, arguments.repeat, arguments.seed
-    plannings = [table.add(plan(kind, *of_all)) for kind in GOALS]
+    plannings = [plan(kind, arguments.megabytes * MB, arguments.repeat, arguments.seed) for kind in GOALS]
     finish(arguments, judge(plannings), {"plannings": plannings})
 
 
@@ -32,35 +29,25 @@ def plan(kind: str, total_bytes: int, repeat: int, seed: int, command: tuple[str
     with tempfile.TemporaryDirectory() as folder:
         files = samples(Path(folder), total_bytes, seed, kind=kind)
         case = Case(lambda sample: [*command, str(sample.path)], *files, {"kind": kind})
-        [found] = measure([case], repeat, plan_once, unit="mb")
-    return found
+        [found] = measure([case], repeat, checked(segments_found), unit="mb")
+    return show(found, "kind", "file_bytes", "segments", "mb_per_cpu_second", "peak_resident_bytes")
 
 
-def plan_once(command: list[str], rows: int = 0) -> Turn:
-    """Return what planning the file that a command ends with took, and how many segments were found."""
-    path, ran = Path(command[-1]), process.run(command, cwd=ROOT)
+def segments_found(ran: ProcessResult, sample: Sample) -> Document | None:
+    """Return how many segments were found, if they cover the rows and each begins with a row's key.
+
+    A key stands nowhere else; physical lines end with a line feed.
+    """
     found = printed(ran)
-    if not found or found["lines"] != _lines(path) or not _is_right(found["segments"], path):
-        raise RuntimeError(f"planning went wrong: {path.name}; exit {ran.exit_code}, {ran.output!r}")
-    return Turn(ran, {"segments": len(found["segments"])})
-
-
-def _lines(path: Path) -> int:
-    """Return how many physical lines a file has; a CR stands only before a line feed."""
-    with path.open("rb") as file:
-        return sum(portion.count(b"\n") for portion in iter(lambda: file.read(MB), b""))
-
-
-def _is_right(segments: list[Any], path: Path) -> bool:
-    """Return whether the segments cover the rows, and each begins with a row's key, which stands nowhere else."""
-    with path.open("rb") as file:
-        at = len(file.readline())
-        for start, end in segments:
+    with sample.path.open("rb") as file:
+        lines, at = sum(1 for _ in file), file.seek(0) + len(file.readline())
+        for start, end in found.get("segments", []):
             file.seek(at)
             if start != at or not re.match(KEY, file.read(16)):
-                return False
+                return None
             at = end
-    return bool(at == path.stat().st_size)
+        is_right = found.get("lines") == lines and at == file.seek(0, os.SEEK_END)
+    return {"segments": len(found["segments"])} if is_right else None
 
 
 def judge(plannings: list[Document]) -> Iterator[Goal]:

@@ -8,9 +8,9 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, finish, measure, printed
-from loadtest.bench.surroundings import LINE_BREAKS, MB, QUOTE_FREE, ROOT, Sample, ingest, samples
-from loadtest.harness import process
+from loadtest.bench.measuring import Case, Document, Goal, checked, finish, measure, printed, show
+from loadtest.bench.surroundings import LINE_BREAKS, MB, QUOTE_FREE, Sample, ingest, samples
+from loadtest.harness.process import ProcessResult
 
 INGEST, CHECK, PANDAS, PYARROW = "ingest", "ingest check", "pandas chunks", "bare pyarrow"
 READERS = {INGEST: "ingest", CHECK: "", "csv.DictReader": "csv", PANDAS: "pandas", PYARROW: "pyarrow"}
@@ -26,27 +26,22 @@ OPTIONS = {
 
 
 def run(arguments: argparse.Namespace) -> None:
-    arguments.megabytes = sorted(arguments.megabytes or [100, 400])
-    readers = list(READERS)
-    if not find_spec("pandas"):
-        readers.remove(PANDAS)
-        print(f"not measured: {PANDAS}: pandas is not installed")
-    fields = ("reader", "kind", "file_bytes", "rows_per_cpu_second", "rows_per_cpu_second_with_start_up")
-    widths = {"reader": 14, "kind": 12, "rows_per_cpu_second": 33, "rows_per_user_second": 33}
-    table = ResultTable(*fields, "rows_per_user_second", "peak_resident_bytes", **widths)
-    sizes = [size * MB for size in arguments.megabytes]
-    found = (one for kind in SHARES for size in sizes for one in read(readers, kind, size, arguments))
-    readings = [table.add(one) for one in found]
-    missing = sorted({*READERS} - {*readers})
+    missing = [] if find_spec("pandas") else [PANDAS]
+    readers = [reader for reader in READERS if reader not in missing]
+    readings = []
+    for kind in SHARES:
+        for megabytes in arguments.megabytes or [100, 400]:
+            readings += read(readers, kind, megabytes * MB, arguments)
     finish(arguments, judge(readings), {"not_measured": missing, "readings": readings})
 
 
 def read(readers: list[str], kind: str, total_bytes: int, arguments: argparse.Namespace) -> list[Document]:
     """Return what each reader took for a file of a kind and size."""
+    fields = ("reader", "kind", "file_bytes", "rows_per_cpu_second", "rows_per_user_second", "peak_resident_bytes")
     with tempfile.TemporaryDirectory() as folder:
         files = samples(Path(folder), total_bytes, arguments.seed, kind=KINDS[kind])
         cases = [Case(partial(command, reader, kind), *files, {"reader": reader, "kind": kind}) for reader in readers]
-        return measure(cases, arguments.repeat, _run)
+        return [show(found, *fields) for found in measure(cases, arguments.repeat, checked(_found_all))]
 
 
 def command(reader: str, kind: str, sample: Sample) -> list[str]:
@@ -57,12 +52,9 @@ def command(reader: str, kind: str, sample: Sample) -> list[str]:
     return [sys.executable, "-m", "loadtest.bench.peers", f"{READERS[reader]}{allows}", str(sample.path)]
 
 
-def _run(command: list[str], rows: int) -> Turn:
-    ran = process.run(command, cwd=ROOT)
+def _found_all(ran: ProcessResult, sample: Sample) -> Document | None:
     found = printed(ran)
-    if found.get("rows", found.get("rows_written")) != rows:
-        raise RuntimeError(f"{command[2:-1]} lost rows of {rows}; exit {ran.exit_code}, {ran.output!r}")
-    return Turn(ran)
+    return {} if found.get("rows", found.get("rows_written")) == sample.rows else None
 
 
 def judge(readings: list[Document]) -> Iterator[Goal]:

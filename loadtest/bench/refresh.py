@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingest.contract import Price
-from loadtest.bench.measuring import Document, Goal, ResultTable, finish
+from loadtest.bench.measuring import Document, Goal, finish, show
 from loadtest.bench.surroundings import environment, ingest, load_all, simulator
 from loadtest.simulator import Key, Table
 
@@ -28,10 +28,9 @@ OPTIONS = {"rows": (20_000, "of the file")}
 
 
 def run(arguments: argparse.Namespace) -> None:
-    table = ResultTable("items", "way", "read_units", "write_units", "cents", "planned_cents", way=16)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "feeds.toml").write_text(FEEDS)
-        bills = [table.add(bill) for items in NOTES for bill in refreshed(Path(folder), items, arguments.rows)]
+        bills = [bill for items in NOTES for bill in refreshed(Path(folder), items, arguments.rows)]
     finish(arguments, judge(bills), {"rows": arguments.rows, "changed_share": CHANGED, "bills": bills})
 
 
@@ -54,7 +53,7 @@ def refreshed(folder: Path, items: str, rows: int) -> Iterator[Document]:
         expected = planned["write_all" if feed == "put" else "skip_unchanged"]["dollars"] / rows * 1e8
         found: Document = {"items": items, "way": way, "held": held, "skipped": counts["rows_skipped"]}
         found |= {"read_units": reads, "write_units": writes}
-        yield found | {"cents": round(cents, 2), "planned_cents": round(expected, 2)}
+        yield show(found | {"cents": round(cents, 2), "planned_cents": round(expected, 2)}, *found, "cents")
 
 
 def write_rows(path: Path, rows: int, note: int, *, changed: float) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from ingest.contract import FEEDS_FILE
 from loadtest.bench.cold_start import PROBE, agree, agreeing
-from loadtest.bench.measuring import Document, Goal, ResultTable, finish, spread
+from loadtest.bench.measuring import Document, Goal, finish, show, spread
 from loadtest.bench.surroundings import BUCKET, FEEDS, ROOT, write_sample
 from loadtest.harness.read_back import MOST_MESSAGES, s3_notification
 from loadtest.s3_server.server import find
@@ -27,25 +27,28 @@ from loadtest.simulator.service import Answer
 FILE_BYTES = 55_000  # 500 rows
 WORKERS = (1, 4)
 FILES_PER_SECOND = 128  # twice what the local stack's emulator lets through
-FIELDS = ("workers", "files", "rows", "files_per_second", "files_per_cpu_second", "calls_per_file")
 
 
 OPTIONS = {"files": (1000, "how many files at once"), "repeat": (5, "loads of each number of workers")}
 
 
 def run(arguments: argparse.Namespace) -> None:
-    table, measured = ResultTable(*FIELDS, files_per_second=19, files_per_cpu_second=20, calls_per_file=60), []
-    for workers in WORKERS:
-        with tempfile.TemporaryDirectory() as folder:
-            rows = write_files(Path(folder), arguments.files, arguments.seed)
-            loads = [load(Path(folder), workers, arguments.files * rows) for _ in range(arguments.repeat)]
-        rates = {f"files_per_{name}": spread(arguments.files / one[name] for one in loads) for name in loads[0]["took"]}
-        calls = {name: round(count / arguments.files, 2) for name, count in sorted(loads[-1]["calls"].items())}
-        measured.append({"workers": workers, "files": arguments.files, "rows": rows, **rates, "calls": calls})
-        table.add(measured[-1] | {"calls_per_file": [f"{name} {count:g}" for name, count in calls.items()]})
+    measured = [measure(workers, arguments) for workers in WORKERS]
     most = max(one["files_per_second"]["median"] for one in measured)
     goals = [Goal("files of 500 rows a second, on this machine", most, at_least=FILES_PER_SECOND)]
     finish(arguments, goals, {"loads": measured})
+
+
+def measure(workers: int, arguments: argparse.Namespace) -> Document:
+    """Return what so many workers took for all files, and the calls that each file takes."""
+    found: Document = {"workers": workers, "files": arguments.files}
+    with tempfile.TemporaryDirectory() as folder:
+        found["rows"] = write_files(Path(folder), arguments.files, arguments.seed)
+        loads = [load(Path(folder), workers, arguments.files * found["rows"]) for _ in range(arguments.repeat)]
+    for unit in ("second", "cpu_second"):
+        found[f"files_per_{unit}"] = spread(arguments.files / one[unit] for one in loads)
+    found["calls"] = {name: round(count / arguments.files, 2) for name, count in sorted(loads[-1]["calls"].items())}
+    return show(found, *found)
 
 
 def write_files(folder: Path, files: int, seed: int) -> int:
@@ -88,8 +91,8 @@ def load(folder: Path, workers: int, rows: int) -> Document:
             raise RuntimeError(f"{tables.items - before:,} items were written of {rows:,}")
     moments = [json.loads((folder / f"worker-{n}.log").read_text().splitlines()[-1]) for n in range(workers)]
     seconds = max(one["all"][0] for one in moments) - min(one["waited"][0] for one in moments)
-    took = {"second": seconds, "cpu_second": sum(one["all"][1] - one["waited"][1] for one in moments)}
-    return {"took": [*took], **took, "calls": calls}
+    cpu_seconds = sum(one["all"][1] - one["waited"][1] for one in moments)
+    return {"second": seconds, "cpu_second": cpu_seconds, "calls": calls}
 
 
 def _started(folder: Path, number: int, env: dict[str, str], **answered: list[Any]) -> Any:

@@ -5,6 +5,7 @@ Files are made by `loadtest.workload`: of 5, 10 or 40 columns, plain or fully qu
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -92,7 +93,7 @@ class Endpoint:
         self.statistics: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment())
         self.url = self._line()
         self.ca_file = Path(self._line()) if self._is_tls else None
         return self
@@ -116,9 +117,12 @@ def simulator(**settings: Any) -> Endpoint:
 
 
 def environment(**endpoints: str) -> dict[str, str]:
-    """Return what a process finds these endpoints by, and nothing else that AWS clients look at."""
-    found = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    found = {name: value for name, value in found.items() if not name.startswith("AWS_")}
+    """Return what a process finds these endpoints by, and nothing else that AWS clients look at.
+
+    A shell's PYTHONDONTWRITEBYTECODE is left out: each start would compile all that it imports, as a user's does not.
+    """
+    others = re.compile(r"AWS_.*|.*_proxy|PYTHONDONTWRITEBYTECODE", re.IGNORECASE)
+    found = {name: value for name, value in os.environ.items() if not others.fullmatch(name)}
     found |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
     found |= {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_CONFIG_FILE": os.devnull}
     found |= {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "PYTHONPATH": str(ROOT)}

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.bench import surroundings
-from loadtest.bench.measuring import Case, Document, Goal, ResultTable, Turn, measure
+from loadtest.bench.measuring import Case, Document, Goal, Turn, measure, show
 from loadtest.bench.peers import MODES
-from loadtest.bench.surroundings import MB, ROOT, SHAPES, Sample, samples
+from loadtest.bench.surroundings import FEEDS, MB, ROOT, SHAPES, Sample, samples
 from loadtest.harness import process
 from loadtest.harness.results import origin, write_document
 from loadtest.simulator import Latency
@@ -27,9 +27,8 @@ from loadtest.simulator import Latency
 INGEST, LOOP = "ingest load", "boto3 loop"
 LOOP_SHARE = 30  # of the product's file is what the loop gets: it is about as much slower
 LATENCIES_MS = (0, 5, 10, 15)
-LIMITER_LATENCY_MS = 10
+JUDGED_LATENCY_MS = 10
 MODES_SHARE = 8  # of the product's file where each row is a request
-FIXED = (8, 16, 32, 64)
 MEMORY_FACTORS = (2, 20)  # of --megabytes
 
 WHOLE = (  # rows, shape, order of the keys
@@ -47,15 +46,11 @@ SMALLEST_CPU_S, HELP_CPU_S = 0.42, 0.2
 TIMES_THE_LOOP = {False: 40, True: 35}  # without TLS, with TLS
 SINGLE_ROWS_PER_CPU_S = {False: 30_000, True: 25_000}
 ROWS_PER_S = 60_000
-SHARE_OF_BEST = 0.9
 PEAK_MB = 220
 GROWTH = 1.1
 
-FIELDS = (
-    *("party", "shape", "mode", "tls", "latency_ms", "rows"),
-    *("rows_per_cpu_second", "rows_per_cpu_second_with_start_up", "rows_per_second", "rows_per_second_with_start_up"),
-    *("peak_resident_bytes", "requests", "cpu_us_a_request", "most_in_flight"),
-)
+ABOUT = ("party", "shape", "mode", "tls", "latency_ms", "rows")
+FOUND = ("rows_per_cpu_second", "rows_per_second", "peak_resident_bytes", "requests", "most_in_flight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +71,25 @@ class Bench:
         """Yield what each case took, each run with a simulator of its own."""
         with surroundings.Endpoint("s3-server", str(self.folder), *["--tls"] * tls, tls=tls) as s3:
 
-            def run(command: list[str], rows: int) -> Turn:
+            def run(command: list[str], sample: Sample) -> Turn:
                 with surroundings.simulator(latency=Latency(fixed_s=latency_ms / 1000), tls=tls) as tables:
-                    env = surroundings.environment(dynamodb=tables.url, s3=s3.url) | surroundings.trusting(
-                        self.folder, tables, s3
-                    )
+                    env = surroundings.environment(dynamodb=tables.url, s3=s3.url)
+                    env |= surroundings.trusting(self.folder, tables, s3)
                     ran = process.run(command, cwd=self.folder, env=env)
                 found = tables.statistics
-                if ran.exit_code or found["items"] != rows:
-                    lost = f"lost or doubled rows: {found['items']} of {rows} were taken"
+                if ran.exit_code or found["items"] != sample.rows:
+                    lost = f"lost or doubled rows: {found['items']} of {sample.rows} were taken"
                     raise RuntimeError(f"{command[2:-1]} {lost}; exit {ran.exit_code}: {ran.output.decode()[-500:]}")
-                counted = {name: found[name] for name in ("requests", "connections")}
-                return Turn(ran, {**counted, "most_in_flight": found["max_in_flight"]})
+                return Turn(ran, {"requests": found["requests"], "most_in_flight": found["max_in_flight"]})
 
             for found in measure(cases, self.repeat, run):
-                cost = 1e6 * found["rows"] / max(1, found["requests"]) / found["rows_per_cpu_second"]["median"]
-                yield {**found, "tls": tls, "latency_ms": latency_ms, "cpu_us_a_request": round(cost, 1)}
+                yield show({**found, "tls": tls, "latency_ms": latency_ms}, *ABOUT, *FOUND)
 
 
 def _command(party: str, mode: str, sample: Sample) -> list[str]:
-    feed = (sample.shape,) if mode == "put" else (mode, MODES)
-    name = ("loop" if mode == "put" else "single-loop") if party == LOOP else party.partition(" ")[0]
-    peer = [sys.executable, "-m", "loadtest.bench.peers", name, sample.url, feed[0]]
-    return surroundings.ingest("load", sample.url, *feed) if party == INGEST else peer
+    name, feed, feeds = ("loop", sample.shape, FEEDS) if mode == "put" else ("single-loop", mode, MODES)
+    peer = [sys.executable, "-m", "loadtest.bench.peers", name, sample.url, feed]
+    return surroundings.ingest("load", sample.url, feed, feeds) if party == INGEST else peer
 
 
 def shapes(bench: Bench) -> Iterator[Document]:
@@ -126,13 +117,6 @@ def latency(bench: Bench) -> Iterator[Document]:
         yield from bench.measure(cases, latency_ms=latency_ms)
 
 
-def limiter(bench: Bench) -> Iterator[Document]:
-    """Yield the product with what it finds by itself, beside fixed numbers of requests under way."""
-    parties = (INGEST, *(f"{count} at a time" for count in FIXED))
-    cases = [bench.case(party, bench.total_bytes) for party in parties]
-    yield from bench.measure(cases, latency_ms=LIMITER_LATENCY_MS)
-
-
 def memory(bench: Bench) -> Iterator[Document]:
     """Yield the product on a file, and on one ten times as large. Once each: it is the peak that counts."""
     once = replace(bench, repeat=1)
@@ -151,7 +135,7 @@ def whole(bench: Bench) -> Iterator[Document]:
             yield {**found, "of_rows": rows, "help_cpu_seconds": round(help_s, 3)}
 
 
-PARTS = {"whole": whole, "shapes": shapes, "modes": modes, "latency": latency, "flow": limiter, "memory": memory}
+PARTS = {"whole": whole, "shapes": shapes, "modes": modes, "latency": latency, "memory": memory}
 
 
 OPTIONS = {
@@ -173,10 +157,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _part(name: str, arguments: argparse.Namespace) -> Document:
     busy = os.getloadavg()[0]
-    table = ResultTable(*FIELDS, party=12, rows_per_cpu_second=28, rows_per_second=28)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), arguments.megabytes * MB, arguments.repeat, arguments.seed)
-        measured = [table.add(found) for found in PARTS[name](bench)]
+        measured = list(PARTS[name](bench))
     return {**origin(seed=arguments.seed), "load_before": round(busy, 1), "measured": measured}
 
 
@@ -196,12 +179,8 @@ def judge(parts: dict[str, list[Document]]) -> Iterator[Goal]:
             what = f"rows per CPU-second with a request each, the slowest mode, with{'' if tls else 'out'} TLS"
             yield Goal(what, min(one["rows_per_cpu_second"]["median"] for one in singles), at_least=least)
     if "latency" in parts:
-        found = _rate(parts["latency"], "second", party=INGEST, latency_ms=LIMITER_LATENCY_MS)
-        yield Goal(f"rows per second against a simulator of {LIMITER_LATENCY_MS} ms", found, at_least=ROWS_PER_S)
-    if "flow" in parts:
-        best = max(_rate(parts["flow"], "second", party=f"{count} at a time") for count in FIXED)
-        what = "share of the rows per second of the best fixed number of requests under way"
-        yield Goal(what, _rate(parts["flow"], "second", party=INGEST) / best, at_least=SHARE_OF_BEST)
+        found = _rate(parts["latency"], "second", party=INGEST, latency_ms=JUDGED_LATENCY_MS)
+        yield Goal(f"rows per second against a simulator of {JUDGED_LATENCY_MS} ms", found, at_least=ROWS_PER_S)
     if "memory" in parts:
         small, large = (found["peak_resident_bytes"]["median"] for found in parts["memory"])
         yield Goal("peak resident MB with the largest file", large / MB, at_most=PEAK_MB)
@@ -209,21 +188,17 @@ def judge(parts: dict[str, list[Document]]) -> Iterator[Goal]:
 
 
 def _judge_whole(measured: list[Document]) -> Iterator[Goal]:
-    ours, loops = ({_whole_case(one): one for one in measured if one["party"] == party} for party in (INGEST, LOOP))
-    found = ours[WHOLE[0]]["cpu_seconds"]["median"]
-    yield Goal(f"CPU seconds of a load of {WHOLE[0][0]:,} rows, start included", found, at_most=SMALLEST_CPU_S)
+    found = {(one["party"], one["of_rows"], one["shape"], one["key_order"]): one for one in measured}
+    smallest = found[INGEST, *WHOLE[0]]["cpu_seconds"]["median"]
+    yield Goal(f"CPU seconds of a load of {WHOLE[0][0]:,} rows, start included", smallest, at_most=SMALLEST_CPU_S)
     yield Goal("CPU seconds of --help", measured[0]["help_cpu_seconds"], at_most=HELP_CPU_S)
-    for (rows, shape, order), times in WHOLE_TIMES_THE_LOOP.items():
-        case = (rows, shape, order)
-        what = f"times the boto3 loop's CPU, start included, {rows:,} rows of the shape {shape}"
-        yield Goal(what, whole_cpu_s(loops[case]) / whole_cpu_s(ours[case]), at_least=times)
+    for case, times in WHOLE_TIMES_THE_LOOP.items():
+        what = f"times the boto3 loop's CPU, start included, {case[0]:,} rows of the shape {case[1]}"
+        yield Goal(what, whole_cpu_s(found[LOOP, *case]) / whole_cpu_s(found[INGEST, *case]), at_least=times)
     for order, most in WHOLE_PEAK_MB.items():
-        peak = max(one["peak_resident_bytes"]["median"] for case, one in ours.items() if case[2] == order)
+        ours = (one for one in measured if (one["party"], one["key_order"]) == (INGEST, order))
+        peak = max(one["peak_resident_bytes"]["median"] for one in ours)
         yield Goal(f"peak resident MB, keys {order}", peak / MB, at_most=most)
-
-
-def _whole_case(one: Document) -> tuple[int, str, str]:
-    return one["of_rows"], one["shape"], one["key_order"]
 
 
 def whole_cpu_s(one: Document) -> float:
