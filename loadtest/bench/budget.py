@@ -12,94 +12,92 @@ from itertools import accumulate
 from math import inf
 
 from loadtest.bench.budget_fleet import SAMPLE_S, TICK_S, BudgetFleet, Worker
-from loadtest.bench.measuring import Document, Goal, ResultTable, finish
+from loadtest.bench.measuring import Document, Goal, finish, show
 
 EVENT_S, END_S, CROWD_END_S = 45.0, 105.0, 60.0
-OUTAGE_S = 60.0
-WITHIN_S = 3.0  # after the last start the budget is to be used
+SOON_S = 4.0  # three seconds after the last start the budget is to be used
 JOIN_S, CRASH_S, CUT_S, SHOWN_S = 2.0, 10.0, 1.5, 15.0  # and after such an event; SHOWN_S: demands must show first
 BOTH = ("put", "read")
-Setup = Callable[[BudgetFleet, int], object]
+Load = dict[str, float]  # what a worker has to write
+Event = Callable[[BudgetFleet, list[Worker]], object]
+Setup = Callable[[BudgetFleet, int], list[Worker]]
+
+
+def crowd(load: Callable[[int, float], Load] = lambda number, share: {}) -> Setup:
+    """Let workers start within a second; `load` is asked with each one's number and an equal share of the budget."""
+
+    def setup(fleet: BudgetFleet, count: int) -> list[Worker]:
+        share = fleet.budget_per_s / count
+        return [fleet.add(fleet.chance.random(), **load(number, share)) for number in range(count)]
+
+    return setup
+
+
+CROWD = crowd()
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetCase:
-    """A case: which budgets and numbers of workers, and when it is looked at."""
+    """A case: what happens to which workers, with which budgets and numbers of workers, and when it is looked at."""
 
     says: str
-    setup: Setup
+    event: Event = lambda fleet, workers: None
     runs: tuple[tuple[float, int], ...] = ((200, 12), (5_000, 12))
-    settled_s: float | None = None  # how soon all shares together are to be the budget
-    used: tuple[float, float, float] | None = None  # between which times it is to be used, and which part of it
+    settled_s: float = 0.0  # how soon all shares together are to be the budget, which is to be used from then on
+    used_from_s: float = 0.0  # or from when on it is to be used
+    used_until_s: float = END_S
+    least_used: float = 0.95  # of the budget, where that is judged
+    setup: Setup = CROWD
     end_s: float = END_S
     costs: bool = True  # whether the ledger's units count: each life has two more, its first entry and the last word
     holds: bool = True  # whether the budget is expected to hold
     capacity: float = inf  # what the table takes, of the budget
 
-
-def crowd(fleet: BudgetFleet, count: int, load: Callable[[int], dict[str, float]] = lambda number: {}) -> list[Worker]:
-    """Let workers start within a second."""
-    return [fleet.add(fleet.chance.random(), **load(number)) for number in range(count)]
-
-
-def _some(act: Callable[[BudgetFleet, Worker], None], part: float = 0.0) -> Setup:
-    """Return a case in which something happens to this part of the workers, or to one."""
-
-    def setup(fleet: BudgetFleet, count: int) -> None:
-        for worker in crowd(fleet, count)[: max(1, int(part * count))]:
-            fleet.at(EVENT_S, partial(act, fleet, worker))
-
-    return setup
+    @property
+    def judged_from_s(self) -> float:
+        """From when on the budget is to be used; 0 if that is not judged."""
+        return EVENT_S + self.settled_s if self.settled_s else self.used_from_s
 
 
-def _join(fleet: BudgetFleet, count: int) -> None:
-    crowd(fleet, count)
-    for _ in range(count):
+def _some(act: Callable[[BudgetFleet, Worker], object], part: float = 0.0) -> Event:
+    """Return an event that happens to this part of the workers, or to one."""
+    return lambda fleet, workers: [act(fleet, worker) for worker in workers[: max(1, int(part * len(workers)))]]
+
+
+def _frozen(seconds: float, part: float = 0.0) -> Event:
+    return _some(lambda fleet, worker: fleet.freeze(worker, seconds), part)
+
+
+def _join(fleet: BudgetFleet, workers: list[Worker]) -> None:
+    for _ in workers:
         fleet.add(EVENT_S)
 
 
-def _change(factor: float) -> Setup:
-    def setup(fleet: BudgetFleet, count: int) -> None:
-        crowd(fleet, count)
-        fleet.at(EVENT_S, lambda: fleet.set_budget(fleet.budget_per_s * factor))
-
-    return setup
+def _change(factor: float) -> Event:
+    return lambda fleet, workers: fleet.set_budget(fleet.budget_per_s * factor)
 
 
-def _mixed(fleet: BudgetFleet, count: int) -> None:
-    """Two in three have a fifth of an equal share to write, one in six half more than one, the others any amount."""
-    equal = fleet.budget_per_s / count
+def _outage(*calls: str, changes: bool = False, of_one: bool = False) -> Event:
+    """Return an event after which calls of all, or of one, fail to the end; perhaps two die in it, and two come."""
 
-    def load(number: int) -> dict[str, float]:
-        if number < count * 2 // 3:
-            return {"rows_per_s": 0.2 * equal}
-        return {"rows_per_s": 1.5 * equal} if number < count * 5 // 6 else {}
+    def begin(fleet: BudgetFleet, workers: list[Worker]) -> None:
+        fleet.fault = lambda call, worker, now_s: call in calls and (worker is workers[0] or not of_one)
+        for worker in workers[: 2 * changes]:
+            fleet.at(EVENT_S + 10, partial(fleet.kill, worker))
+            fleet.add(EVENT_S + 20)
 
-    crowd(fleet, count, load)
+    return begin
 
 
-def _outage(*calls: str, changes: bool = False, of_one: bool = False) -> Setup:
-    """Return a case in which calls of all, or of one, fail for a minute; perhaps two die in it, and two come."""
-
-    def setup(fleet: BudgetFleet, count: int) -> None:
-        workers = crowd(fleet, count)
-
-        def fails(call: str, worker: Worker, now_s: float) -> bool:
-            is_now = EVENT_S <= now_s < EVENT_S + OUTAGE_S
-            return is_now and call in calls and (worker is workers[0] or not of_one)
-
-        fleet.fault = fails
-        if changes:
-            for worker in workers[:2]:
-                fleet.at(EVENT_S + 10, partial(fleet.kill, worker))
-            for _ in range(2):
-                fleet.add(EVENT_S + 20)
-
-    return setup
+def _mixed(number: int, share: float) -> Load:
+    """Of six workers, four have a fifth of an equal share to write, one half more than one, one any amount."""
+    return {"rows_per_s": (1.5 if number % 6 == 4 else 0.2) * share} if number % 6 < 5 else {}
 
 
 def _churn(mean_s: float, killed: float, least_s: float, most_s: float) -> Setup:
-    def setup(fleet: BudgetFleet, count: int) -> None:
+    """Let another worker start whenever one has ended."""
+
+    def setup(fleet: BudgetFleet, count: int) -> list[Worker]:
         def again() -> None:
             lives_s = min(most_s, max(least_s, fleet.chance.expovariate(1 / mean_s)))
             fleet.add(fleet.now_s, lives_s=lives_s, is_killed=fleet.chance.random() < killed)
@@ -107,109 +105,102 @@ def _churn(mean_s: float, killed: float, least_s: float, most_s: float) -> Setup
 
         for _ in range(count):
             fleet.at(fleet.chance.random(), again)
+        return []
 
     return setup
 
 
-def _frozen(seconds: float, part: float) -> Setup:
-    return _some(lambda fleet, worker: fleet.freeze(worker, seconds), part)
+def _small_files(fleet: BudgetFleet, count: int) -> list[Worker]:
+    """Let two workers a second come with 200 rows each, and end."""
+    return [fleet.add(number / 2, rows_left=200) for number in range(int(2 * END_S))]
 
 
-def _small_files(fleet: BudgetFleet, count: int) -> None:
-    """Two workers a second come with 200 rows each, and end."""
-    for number in range(int(2 * END_S)):
-        fleet.add(number / 2, rows_left=200)
-
-
-def _after(seconds: float, least: float = 0.95) -> tuple[float, float, float]:
-    return EVENT_S + seconds, END_S, least
-
-
-_LARGE_ITEMS = partial(crowd, load=lambda number: {"row_units": 4.0 if number % 2 else 1.0})
-_PARK = partial(crowd, load=lambda number: {"rows_left": 60 * 5})  # for a minute of what a worker needs at least
 LARGE = ((200, 12), (5_000, 12), (40_000, 100))
 MANY = ((5, 4), (5, 12), (200, 100))
 LONG = ((5_000, 4), (5_000, 12))
+ALL = tuple((budget, count) for budget in (5, 200, 5_000, 40_000) for count in (1, 4, 12, 100))
+_LARGE_ITEMS = crowd(lambda number, share: {"row_units": 4.0 if number % 2 else 1.0})
+_PARK = crowd(lambda number, share: {"rows_left": 60 * 5})  # for a minute of what a worker needs at least
 CASES = {
-    "start": BudgetCase(
-        "all start within a second",
-        crowd,
-        tuple((budget, count) for budget in (5, 200, 5_000, 40_000) for count in (1, 4, 12, 100)),
-        used=(1 + WITHIN_S, CROWD_END_S, 0.95),
-        end_s=CROWD_END_S,
+    "start": BudgetCase("all start within a second", runs=ALL, used_from_s=SOON_S, end_s=CROWD_END_S),
+    "join": BudgetCase("as many more start at once", _join, LARGE, JOIN_S),
+    "leave": BudgetCase("half of them end", _some(BudgetFleet.leave, 0.5), settled_s=JOIN_S),
+    "kill one": BudgetCase("one is killed", _some(BudgetFleet.kill), LONG, CRASH_S),
+    "kill": BudgetCase("half of them are killed", _some(BudgetFleet.kill, 0.5), LARGE, CRASH_S),
+    "raise": BudgetCase("four times the budget", _change(4), settled_s=CUT_S),
+    "cut": BudgetCase("a quarter of the budget", _change(0.25), settled_s=CUT_S),
+    "mixed": BudgetCase(
+        "most have little to write, some are slow", runs=LARGE, used_from_s=SHOWN_S, setup=crowd(_mixed)
     ),
-    "join": BudgetCase("as many more start at once", _join, LARGE, JOIN_S, _after(JOIN_S)),
-    "leave": BudgetCase("half of them end", _some(BudgetFleet.leave, 0.5), settled_s=JOIN_S, used=_after(JOIN_S)),
-    "kill one": BudgetCase("one is killed", _some(BudgetFleet.kill), LONG, CRASH_S, _after(CRASH_S)),
-    "kill": BudgetCase("half of them are killed", _some(BudgetFleet.kill, 0.5), LARGE, CRASH_S, _after(CRASH_S)),
-    "raise": BudgetCase("four times the budget", _change(4), settled_s=CUT_S, used=_after(CUT_S)),
-    "cut": BudgetCase("a quarter of the budget", _change(0.25), settled_s=CUT_S, used=_after(CUT_S)),
-    "mixed": BudgetCase("most have little to write, some are slow", _mixed, LARGE, used=(SHOWN_S, END_S, 0.95)),
-    "large items": BudgetCase("half of them write items of 4 units", _LARGE_ITEMS, used=(1 + WITHIN_S, END_S, 0.95)),
-    "outage": BudgetCase("the ledger fails for a minute", _outage(*BOTH), LARGE, used=_after(0)),
-    "writes fail": BudgetCase("only writes to it fail for a minute", _outage("put"), used=_after(0)),
-    "reads fail": BudgetCase("only reads of it fail for a minute", _outage("read"), used=_after(0)),
+    "large items": BudgetCase("half of them write items of 4 units", used_from_s=SOON_S, setup=_LARGE_ITEMS),
+    "outage": BudgetCase("the ledger fails for a minute", _outage(*BOTH), LARGE, used_from_s=EVENT_S),
+    "writes fail": BudgetCase("only writes to it fail for a minute", _outage("put"), used_from_s=EVENT_S),
+    "reads fail": BudgetCase("only reads of it fail for a minute", _outage("read"), used_from_s=EVENT_S),
     "changes in an outage": BudgetCase("two are killed in it, and two come", _outage(*BOTH, changes=True)),
     "changes, writes fail": BudgetCase("the same where only writes fail", _outage("put", changes=True)),
-    "park": BudgetCase("each has work for a minute at 5 units/s", _PARK, MANY, used=(1 + WITHIN_S, CROWD_END_S, 0.95)),
-    "throttled": BudgetCase("the table takes half of the budget", crowd, used=(10.0, END_S, 0.49), capacity=0.5),
-    "frozen": BudgetCase("one stands still for 20 s", _frozen(20, 0), LONG, 20 + JOIN_S, _after(20 + JOIN_S)),
-    "half frozen": BudgetCase("half of them stand still", _frozen(20, 0.5), LONG, 20 + JOIN_S, _after(20 + JOIN_S)),
-    "frozen shortly": BudgetCase("one stands still for 3 s", _frozen(3, 0), LONG, 3 + JOIN_S, _after(3 + JOIN_S)),
+    "park": BudgetCase(
+        "each has work for a minute at 5 units/s", runs=MANY, used_from_s=SOON_S, used_until_s=CROWD_END_S, setup=_PARK
+    ),
+    "throttled": BudgetCase("the table takes half of the budget", used_from_s=10.0, least_used=0.49, capacity=0.5),
+    "frozen": BudgetCase("one stands still for 20 s", _frozen(20), LONG, 20 + JOIN_S),
+    "half frozen": BudgetCase("half of them stand still", _frozen(20, 0.5), LONG, 20 + JOIN_S),
+    "frozen shortly": BudgetCase("one stands still for 3 s", _frozen(3), LONG, 3 + JOIN_S),
     "one cannot write": BudgetCase("one cannot write its entry for a minute", _outage("put", of_one=True), LONG),
     "one is blind": BudgetCase("one cannot reach the ledger", _outage(*BOTH, of_one=True), LONG, holds=False),
-    "small files": BudgetCase("two a second come, with 200 rows", _small_files, ((200, 1), (5_000, 1)), costs=False),
-    "long lives": BudgetCase(
-        "they live 20 to 300 s, a tenth is killed", _churn(100, 0.1, 20, 300), used=(4, END_S, 0.95), costs=False
+    "small files": BudgetCase(
+        "two a second come, with 200 rows", runs=((200, 1), (5_000, 1)), setup=_small_files, costs=False
     ),
-    "short lives": BudgetCase("they live 3 to 60 s, a third is killed", _churn(20, 0.3, 3, 60), costs=False),
+    "long lives": BudgetCase(
+        "they live 20 to 300 s, a tenth is killed", used_from_s=SOON_S, setup=_churn(100, 0.1, 20, 300), costs=False
+    ),
+    "short lives": BudgetCase("they live 3 to 60 s, a third is killed", setup=_churn(20, 0.3, 3, 60), costs=False),
 }
 
 
 UNITS = 1.1  # of the ledger, for each worker and five seconds
 HUGE = 40_000  # one seed is enough: many requests
-SHARES = ("worst_window", "allowed", "used")
-FIELDS = ("case", "budget", "workers", "worst_window", "allowed", "used", "settled_s", "ledger_units", "parked")
 
 
 OPTIONS = {"case": ([*CASES], "only that one"), "seeds": (2, "runs of each, with other chances")}
 
 
 def run(arguments: argparse.Namespace) -> None:
-    table = ResultTable(*FIELDS, case=22)
-    runs = [(name, *run) for name in arguments.case or CASES for run in CASES[name].runs]
     measured = []
-    for name, budget, workers in runs:
-        seeds = range(arguments.seed, arguments.seed + (1 if budget >= HUGE else arguments.seeds))
-        measured.append(measure(name, budget, workers, seeds))
-        table.add(measured[-1] | {share: f"{100 * measured[-1][share]:.1f} %" for share in SHARES})
+    for name in arguments.case or CASES:
+        for budget, workers in CASES[name].runs:
+            seeds = range(arguments.seed, arguments.seed + (1 if budget >= HUGE else arguments.seeds))
+            measured.append(found := measure(name, budget, workers, seeds))
+            shown = {what: f"{100 * found[what]:.1f} %" for what in ("worst_window", "allowed", "used")}
+            show(found | shown, *found)
     finish(arguments, judge(measured), {"runs": measured})
 
 
 def measure(name: str, budget: float, workers: int, seeds: Iterable[int]) -> Document:
     """Return the worst that a case has shown with any seed. Shares are of the budget."""
     case = CASES[name]
-    runs = [_one(case, budget, workers, seed) for seed in seeds]
+    runs = [_figures(case, simulated(case, budget, workers, seed)) for seed in seeds]
     worst = {field: max(run[field] for run in runs) for field in runs[0]}
     worst |= {"used": min(run["used"] for run in runs)}
     shown = {field: round(value, 4) for field, value in worst.items()}
     return {"case": name, "says": case.says, "budget": budget, "workers": workers, **shown}
 
 
-def _one(case: BudgetCase, budget: float, workers: int, seed: int) -> dict[str, float]:
+def simulated(case: BudgetCase, budget: float, workers: int, seed: int) -> BudgetFleet:
+    """Return the fleet to which a case has happened."""
     fleet = BudgetFleet(budget_per_s=budget, seed=seed, capacity_per_s=budget * case.capacity)
-    case.setup(fleet, workers)
+    crowd = case.setup(fleet, workers)
+    fleet.at(EVENT_S, lambda: case.event(fleet, crowd))
     fleet.run(case.end_s)
-    begin_s, end_s, _ = case.used or (1 + WITHIN_S if case.end_s < END_S else EVENT_S, case.end_s, 0)
-    periods = sum(worker.lived_s + worker.parked_s for worker in fleet.workers) / 5.0  # those it is parked included
+    return fleet
+
+
+def _figures(case: BudgetCase, fleet: BudgetFleet) -> dict[str, float]:
     return {
         "worst_window": worst_window(fleet),
         "allowed": allowed_window(fleet),
-        "shares": most_shares(fleet),
-        "used": used_share(fleet, begin_s, end_s),
+        "used": used_share(fleet, case.judged_from_s or EVENT_S, min(case.end_s, case.used_until_s)),
         "settled_s": settled_s(fleet, EVENT_S, case.end_s) if case.settled_s else 0.0,
-        "ledger_units": fleet.ledger_units / periods,
-        "ledger_reads": fleet.ledger_reads / periods,
+        "ledger_units": fleet.ledger_units / (fleet.lived_s / 5.0),
         "parked": fleet.parked,
     }
 
@@ -222,8 +213,8 @@ def judge(measured: list[Document]) -> Iterator[Goal]:
     for run in measured:
         case = CASES[run["case"]]
         what = f"{run['case']}, budget {run['budget']:,}, {run['workers']} workers"
-        if case.used:
-            yield Goal(f"{what}: share used", run["used"], at_least=case.used[2])
+        if case.judged_from_s:
+            yield Goal(f"{what}: share used", run["used"], at_least=case.least_used)
         if case.settled_s:
             yield Goal(f"{what}: settled after seconds", run["settled_s"], at_most=case.settled_s)
         if not case.holds:
@@ -272,9 +263,3 @@ def settled_s(fleet: BudgetFleet, event_s: float, until_s: float) -> float:
     shares = {number * SAMPLE_S: fleet.share_sums[number] / budget_at(fleet, number * SAMPLE_S) for number in numbers}
     unsettled_s = (time_s for time_s, share in shares.items() if not SETTLED <= share <= MOST)
     return max((time_s - event_s + SAMPLE_S for time_s in unsettled_s), default=0.0)
-
-
-def most_shares(fleet: BudgetFleet) -> float:
-    """Return the largest part of the budget that all shares together ever were."""
-    samples = enumerate(fleet.share_sums)
-    return max(share / budget_at(fleet, number * SAMPLE_S, seen_s=SEEN_S) for number, share in samples)

@@ -26,30 +26,27 @@ PARKED_S = 60.0  # and up to half of it more, after which a parked worker comes 
 Fault = Callable[[str, "Worker", float], bool]
 
 
-@dataclass
+@dataclass(eq=False)
 class Worker:
-    """A process, and what it has to write; `state` is None while it is not there."""
+    """A process with what it has to write, from its start, when it gets its `state`, to its end."""
 
-    number: int
     row_units: float = 1.0
     rows_per_s: float = inf  # that it can make
     rows_left: float = inf
     lives_s: float = inf
     is_killed: bool = False  # at the end of its life, with no word to the others
-    state: BudgetedWorker | None = None
+    state: BudgetedWorker = field(init=False)
+    is_there: bool = False
     limiter: ConcurrencyLimiter = field(default_factory=ConcurrencyLimiter)
     pace: RateLimiter = field(default_factory=RateLimiter)
-    pace_next_s: float = 0.0
-    ready_s: float = 0.0
+    next_s: float = 0.0  # when its next request may be sent, by its pace and by the rows it can make
+    wakes_s: float = inf
     under_way: int = 0
     taken: int = 0
     left: int = 0
     frozen_until_s: float = 0.0
-    lived_s: float = 0.0
-    parked_s: float = 0.0
-    begun_s: float = 0.0
+    parked_until_s: float = 0.0
     largest_request: float = 0.0
-    wakes_s: float = inf
 
 
 class BudgetFleet:
@@ -65,9 +62,9 @@ class BudgetFleet:
         self.used: dict[int, float] = {}  # units by tick
         self.share_sums: list[float] = []  # all shares together, by sample
         self.parked = 0
-        self.ledger_units = self.ledger_reads = 0
-        is_limited = capacity_per_s < inf
-        self._bucket = TokenBucket(per_s=capacity_per_s, size=capacity_per_s, now=0.0) if is_limited else None
+        self.ledger_units = 0
+        self.lived_s = 0.0  # all workers together, those that are parked included
+        self._bucket = TokenBucket(per_s=capacity_per_s, size=capacity_per_s, now=0.0)
         self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._count = 0
 
@@ -83,8 +80,6 @@ class BudgetFleet:
             self.now_s, _, event = heapq.heappop(self._events)
             event()
         self.now_s = until_s
-        for worker in self.workers:
-            self._count_life(worker)
 
     def set_budget(self, per_s: float) -> None:
         """Change the budget: it is in the ledger from now on."""
@@ -96,8 +91,10 @@ class BudgetFleet:
         return self.budgets[-1][1]
 
     def _sample(self) -> None:
-        live = [worker.state for worker in self.workers if worker.state and worker.frozen_until_s <= self.now_s]
-        self.share_sums.append(sum(state.member.per_s(self.now_s) for state in live))
+        there = [worker for worker in self.workers if worker.is_there]
+        awake = (worker.state.member for worker in there if worker.frozen_until_s <= self.now_s)
+        self.share_sums.append(sum(member.per_s(self.now_s) for member in awake))
+        self.lived_s += SAMPLE_S * (len(there) + sum(self.now_s < worker.parked_until_s for worker in self.workers))
         self.at(self.now_s + SAMPLE_S, self._sample)
 
     def _latency_s(self) -> float:
@@ -107,83 +104,71 @@ class BudgetFleet:
 
     def add(self, start_s: float, **load: float) -> Worker:
         """Let a worker start at a time; `load` is what it has to write."""
-        worker = Worker(len(self.workers), **load)  # type: ignore[arg-type]  # of which one is a bool
+        worker = Worker(**load)  # type: ignore[arg-type]  # of which one is a bool
         self.workers.append(worker)
         self.at(start_s, lambda: self._start(worker))
         return worker
 
     def kill(self, worker: Worker) -> None:
         """End a worker with no word to the others; what it has sent is taken."""
-        self._count_life(worker)
-        worker.state = None
+        worker.is_there = False
 
     def leave(self, worker: Worker) -> None:
         """Let a worker end as it should: its entry is deleted."""
-        state = worker.state
-        if state:
-            self.kill(worker)
-            self._delete(state.member.leave(), worker)
+        if worker.is_there:
+            worker.is_there = False
+            self._delete(worker.state.member.leave(), worker)
 
     def freeze(self, worker: Worker, seconds: float) -> None:
         """Stop a worker's time."""
         worker.frozen_until_s = self.now_s + seconds
 
     def _start(self, worker: Worker) -> None:
-        worker.begun_s, worker.under_way = self.now_s, 0
-        worker.state = state = BudgetedWorker(
+        worker.is_there = True
+        worker.state = BudgetedWorker(
             name=lambda: f"{self.chance.getrandbits(48):012x}",
             chance=self.chance.random,
             budget_per_s=self.budget_per_s,
             now_s=self.now_s,
         )
         if worker.lives_s < inf:
-            end = self.kill if worker.is_killed else self.leave
-            self.at(self.now_s + worker.lives_s, lambda: end(worker) if worker.state is state else None)
-        self._go_on(worker, state, self._calls(worker, state))
+            self.at(self.now_s + worker.lives_s, partial(self.kill if worker.is_killed else self.leave, worker))
+        self._go_on(worker, self._calls(worker))
 
-    def _count_life(self, worker: Worker) -> None:
-        if worker.state:
-            worker.lived_s += self.now_s - worker.begun_s
-            worker.begun_s = self.now_s
-
-    def _later(self, time_s: float, worker: Worker, state: BudgetedWorker, act: Callable[[], None]) -> None:
+    def _later(self, time_s: float, worker: Worker, act: Callable[[], None]) -> None:
         """Let a worker act at a time, or as soon as it is not frozen; nothing if it has ended by then."""
 
         def happen() -> None:
-            if worker.state is not state:
-                return
-            if worker.frozen_until_s > self.now_s:
+            if worker.is_there and worker.frozen_until_s > self.now_s:
                 self.at(worker.frozen_until_s, happen)
-            else:
+            elif worker.is_there:
                 act()
 
         self.at(time_s, happen)
 
-    def _go_on(self, worker: Worker, state: BudgetedWorker, calls: Iterator[float]) -> None:
+    def _go_on(self, worker: Worker, calls: Iterator[float]) -> None:
         """Let a worker make its calls, which yield the time at which they go on."""
         for time_s in calls:
-            self._later(time_s, worker, state, lambda: self._go_on(worker, state, calls))
+            self._later(time_s, worker, lambda: self._go_on(worker, calls))
             return
 
-    def _calls(self, worker: Worker, state: BudgetedWorker) -> Iterator[float]:
+    def _calls(self, worker: Worker) -> Iterator[float]:
         """Make the calls that are due, one after the other, as the product's thread does."""
+        member = worker.state.member
         while True:
-            call = state.due(self.now_s)
-            self._delete(state.member.take_gone(), worker)
-            if state.member.is_parked(self.now_s):
+            call = worker.state.due(self.now_s)
+            self._delete(member.take_gone(), worker)
+            if member.is_parked(self.now_s):
                 self._park(worker)
                 return
             if call is None:
-                yield state.member.due_at_s
-            elif call == "put":
-                yield from self._put(worker, state)
+                yield member.due_at_s
             else:
-                yield from self._read(worker, state)
+                yield from (self._put if call == "put" else self._read)(worker, worker.state, self.now_s)
 
-    def _put(self, worker: Worker, state: BudgetedWorker) -> Iterator[float]:
-        sent_s, latency_s, fails = self.now_s, self._latency_s(), self.fault("put", worker, self.now_s)
-        entry, name = state.entry(self.now_s), state.member.name
-        if fails:
+    def _put(self, worker: Worker, state: BudgetedWorker, sent_s: float) -> Iterator[float]:
+        latency_s, entry, name = self._latency_s(), state.entry(sent_s), state.member.name
+        if self.fault("put", worker, sent_s):
             yield sent_s + self.chance.uniform(0.01, TIMEOUT_S)
             state.member.put_failed(self.now_s)
             return
@@ -193,13 +178,12 @@ class BudgetFleet:
         if state.member.name == name:
             state.put_worked(entry, sent_s=sent_s, now_s=self.now_s)
 
-    def _read(self, worker: Worker, state: BudgetedWorker) -> Iterator[float]:
-        sent_s, latency_s, name = self.now_s, self._latency_s(), state.member.name
-        if self.fault("read", worker, self.now_s):
+    def _read(self, worker: Worker, state: BudgetedWorker, sent_s: float) -> Iterator[float]:
+        latency_s, name = self._latency_s(), state.member.name
+        if self.fault("read", worker, sent_s):
             yield sent_s + self.chance.uniform(0.01, TIMEOUT_S)
             state.member.read_failed(self.now_s)
             return
-        self.ledger_reads += 1
         found: list[tuple[dict[str, BudgetEntry], float]] = []
         self.at(sent_s + latency_s / 2, lambda: found.append((dict(self.entries), self.budget_per_s)))
         yield sent_s + latency_s
@@ -209,7 +193,7 @@ class BudgetFleet:
         state.read_worked(entries, budget_per_s=budget_per_s, sent_s=sent_s, now_s=self.now_s)
         stale = state.member.stale(self.now_s)
         self._delete([name for name, n in stale.items() if entries[name].n == n], worker)
-        self.at(self.now_s, lambda: self._write(worker, state) if worker.state is state else None)
+        self._write(worker)
 
     def _delete(self, names: list[str], worker: Worker) -> None:
         for name in names:
@@ -218,57 +202,47 @@ class BudgetFleet:
                 self.at(self.now_s + self._latency_s(), partial(self.entries.pop, name, None))
 
     def _park(self, worker: Worker) -> None:
+        """Let a worker end, and another one come with what it had to write."""
         self.parked += 1
         self.leave(worker)
-        pause_s = PARKED_S * self.chance.uniform(1, 1.5)
-        worker.parked_s += pause_s
-        self.at(self.now_s + pause_s, lambda: self._start(worker))
+        worker.parked_until_s = self.now_s + PARKED_S * self.chance.uniform(1, 1.5)
+        names = ("row_units", "rows_per_s", "rows_left", "lives_s", "is_killed")
+        self.add(worker.parked_until_s, **{name: getattr(worker, name) for name in names})
 
-    def _write(self, worker: Worker, state: BudgetedWorker) -> None:
+    def _write(self, worker: Worker) -> None:
         """Send what may be sent, as the writer's loop does."""
         while worker.under_way < worker.limiter.most_in_flight and worker.rows_left >= 1:
-            start_s = max(worker.ready_s, worker.pace_next_s)
-            rows = min(state.most_rows(1.0), int(min(25, worker.rows_left)))
-            wait_s = start_s - self.now_s if start_s > self.now_s else state.wait_s(rows, self.now_s)
+            rows = min(worker.state.most_rows(1.0), int(min(25, worker.rows_left)))
+            wait_s = worker.next_s - self.now_s
+            if wait_s <= 0:
+                wait_s = worker.state.wait_s(rows, self.now_s)
             if wait_s > 0:
-                self._wake(worker, state, self.now_s + min(wait_s, 1.0))
+                self._wake(worker, self.now_s + min(wait_s, 1.0))
                 return
-            self._send(worker, state, rows)
+            self._send(worker, rows)
 
-    def _wake(self, worker: Worker, state: BudgetedWorker, time_s: float) -> None:
-        if worker.wakes_s <= time_s and worker.wakes_s > self.now_s:
-            return
-        worker.wakes_s = time_s
+    def _wake(self, worker: Worker, time_s: float) -> None:
+        """Let a worker look again at a time, if it does not sooner."""
+        if not self.now_s < worker.wakes_s <= time_s:
+            worker.wakes_s = time_s
+            self._later(time_s + 1e-6, worker, partial(self._write, worker))
 
-        def wake() -> None:
-            if worker.wakes_s == time_s:
-                worker.wakes_s = inf
-            self._write(worker, state)
-
-        self._later(time_s + 1e-6, worker, state, wake)
-
-    def _send(self, worker: Worker, state: BudgetedWorker, rows: int) -> None:
+    def _send(self, worker: Worker, rows: int) -> None:
         sent_s, latency_s = self.now_s, self._latency_s()
-        thought = state.send(rows)
+        thought = worker.state.send(rows)
         worker.under_way += 1
         worker.rows_left -= rows
-        worker.ready_s = self.now_s + rows / worker.rows_per_s
-        if worker.pace.is_limited:
-            since_s = max(worker.pace_next_s, self.now_s - 0.05)
-            worker.pace_next_s = since_s + rows / worker.pace.per_s(self.now_s)
+        paced_s = max(worker.next_s, sent_s - 0.05) + rows / worker.pace.per_s(sent_s)
+        worker.next_s = max(sent_s + rows / worker.rows_per_s, paced_s)
         worker.largest_request = max(worker.largest_request, rows * worker.row_units)
         took: list[int] = []
         self.at(sent_s + latency_s / 2, lambda: took.append(self._take(rows, worker.row_units)))
-        self._later(
-            sent_s + latency_s, worker, state, lambda: self._answered(worker, state, thought, sent_s, rows, took[0])
-        )
+        self._later(sent_s + latency_s, worker, lambda: self._answered(worker, thought, sent_s, rows, *took))
 
-    def _answered(
-        self, worker: Worker, state: BudgetedWorker, thought: float, sent_s: float, rows: int, took: int
-    ) -> None:
+    def _answered(self, worker: Worker, thought: float, sent_s: float, rows: int, took: int) -> None:
         worker.under_way -= 1
         worker.taken += took
-        state.answered(thought, written=took / rows, taken=took * worker.row_units)
+        worker.state.answered(thought, written=took / rows, taken=took * worker.row_units)
         if took < rows:
             worker.rows_left += rows - took
             worker.left += rows - took
@@ -281,16 +255,14 @@ class BudgetFleet:
         if worker.rows_left < 1 and not worker.under_way:
             self.leave(worker)
         else:
-            self._write(worker, state)
+            self._write(worker)
 
     def _take(self, rows: int, row_units: float) -> int:
         """Return how many rows the table takes."""
-        took = rows
-        if self._bucket:
-            took = 0
-            while took < rows and self._bucket.has(row_units, self.now_s):
-                self._bucket.take(row_units)
-                took += 1
+        took = 0
+        while took < rows and self._bucket.has(row_units, self.now_s):
+            self._bucket.take(row_units)
+            took += 1
         tick = int(self.now_s / TICK_S)
         self.used[tick] = self.used.get(tick, 0.0) + took * row_units
         return took
