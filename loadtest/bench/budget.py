@@ -11,7 +11,7 @@ from functools import partial
 from itertools import accumulate
 from math import inf
 
-from loadtest.bench.budget_fleet import SAMPLE_S, TICK_S, BudgetFleet, Worker
+from loadtest.bench.budget_fleet import TICK_S, BudgetFleet, Worker
 from loadtest.bench.measuring import Document, Goal, finish, show
 
 EVENT_S, END_S, CROWD_END_S = 45.0, 105.0, 60.0
@@ -100,7 +100,8 @@ def _churn(mean_s: float, killed: float, least_s: float, most_s: float) -> Setup
     def setup(fleet: BudgetFleet, count: int) -> list[Worker]:
         def again() -> None:
             lives_s = min(most_s, max(least_s, fleet.chance.expovariate(1 / mean_s)))
-            fleet.add(fleet.now_s, lives_s=lives_s, is_killed=fleet.chance.random() < killed)
+            end = fleet.kill if fleet.chance.random() < killed else fleet.leave
+            fleet.at(fleet.now_s + lives_s, partial(end, fleet.add(fleet.now_s)))
             fleet.at(fleet.now_s + lives_s, again)
 
         for _ in range(count):
@@ -199,7 +200,7 @@ def _figures(case: BudgetCase, fleet: BudgetFleet) -> dict[str, float]:
         "worst_window": worst_window(fleet),
         "allowed": allowed_window(fleet),
         "used": used_share(fleet, case.judged_from_s or EVENT_S, min(case.end_s, case.used_until_s)),
-        "settled_s": settled_s(fleet, EVENT_S, case.end_s) if case.settled_s else 0.0,
+        "settled_s": settled_s(fleet, EVENT_S) if case.settled_s else 0.0,
         "ledger_units": fleet.ledger_units / (fleet.lived_s / 5.0),
         "parked": fleet.parked,
     }
@@ -229,37 +230,33 @@ SEEN_S = 1.5  # a smaller budget counts that much later: it must be read first
 SETTLED, MOST = 0.95, 1.0  # of the budget: all shares together, once settled
 
 
-def budget_at(fleet: BudgetFleet, time_s: float, *, seen_s: float = 0.0) -> float:
-    """Return the budget at a time; the largest of the `seen_s` before, if given."""
-    ends_s = [since_s for since_s, _ in fleet.budgets[1:]] + [inf]
-    held = ((per_s, end_s) for (since_s, per_s), end_s in zip(fleet.budgets, ends_s, strict=True) if since_s <= time_s)
-    return max(per_s for per_s, end_s in held if end_s > time_s - seen_s)
+def seen_budgets(fleet: BudgetFleet, seen_s: float) -> list[float]:
+    """Return the budget of each tick: the largest of the `seen_s` before."""
+    ticks = round(seen_s / TICK_S)
+    return [max(fleet.budgets[max(0, tick - ticks) : tick + 1]) for tick in range(len(fleet.budgets))]
 
 
 def worst_window(fleet: BudgetFleet, *, seen_s: float = SEEN_S) -> float:
     """Return the largest part that any ten seconds have used of what the budget allowed in them."""
-    ticks, width = int(fleet.now_s / TICK_S), round(WINDOW_S / TICK_S)
-    used = [0.0, *accumulate(fleet.used.get(tick, 0.0) for tick in range(ticks))]
-    allowed = [0.0, *accumulate(budget_at(fleet, tick * TICK_S, seen_s=seen_s) * TICK_S for tick in range(ticks))]
-    return max((used[i + width] - used[i]) / (allowed[i + width] - allowed[i]) for i in range(ticks - width))
+    width = round(WINDOW_S / TICK_S)
+    used, allowed = ([0.0, *accumulate(ticks)] for ticks in (fleet.used, seen_budgets(fleet, seen_s)))
+    windows = zip(used, used[width:], allowed, allowed[width:], strict=False)
+    return max((end - begin) / ((until - since) * TICK_S) for begin, end, since, until in windows)
 
 
 def allowed_window(fleet: BudgetFleet) -> float:
     """Return what it may be: 1.05, and one request of each worker."""
-    least = min(per_s for _, per_s in fleet.budgets)
-    return 1.05 + sum(worker.largest_request for worker in fleet.workers) / (WINDOW_S * least)
+    return 1.05 + sum(worker.largest_request for worker in fleet.workers) / (WINDOW_S * min(fleet.budgets))
 
 
 def used_share(fleet: BudgetFleet, begin_s: float, end_s: float) -> float:
     """Return which part of the budget was used between two times."""
-    ticks = range(round(begin_s / TICK_S), round(end_s / TICK_S))
-    allowed = sum(budget_at(fleet, tick * TICK_S) * TICK_S for tick in ticks)
-    return sum(fleet.used.get(tick, 0.0) for tick in ticks) / allowed
+    ticks = slice(round(begin_s / TICK_S), round(end_s / TICK_S))
+    return sum(fleet.used[ticks]) / (sum(fleet.budgets[ticks]) * TICK_S)
 
 
-def settled_s(fleet: BudgetFleet, event_s: float, until_s: float) -> float:
+def settled_s(fleet: BudgetFleet, event_s: float) -> float:
     """Return how long after an event all shares together were last less than 95 % of the budget, or more than all."""
-    numbers = range(round(event_s / SAMPLE_S) + 1, round(until_s / SAMPLE_S))
-    shares = {number * SAMPLE_S: fleet.share_sums[number] / budget_at(fleet, number * SAMPLE_S) for number in numbers}
-    unsettled_s = (time_s for time_s, share in shares.items() if not SETTLED <= share <= MOST)
-    return max((time_s - event_s + SAMPLE_S for time_s in unsettled_s), default=0.0)
+    ticks = zip(fleet.share_sums, fleet.budgets, strict=True)
+    unsettled = (tick for tick, (share, per_s) in enumerate(ticks) if not SETTLED <= share / per_s <= MOST)
+    return max(0.0, (max(unsettled, default=0) + 1) * TICK_S - event_s)

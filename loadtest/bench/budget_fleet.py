@@ -16,8 +16,7 @@ from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
 from ingest.ledger.claims import BudgetEntry
 from loadtest.simulator.settings import TokenBucket
 
-TICK_S = 0.02  # what was used is added up for each
-SAMPLE_S = 0.1  # shares are added up so often
+TICK_S = 0.05  # what was used is added up for each, and so are shares
 SLOW_SHARE = 0.01  # of all answers take up to `SLOW_S`
 SLOW_S = 0.6
 TIMEOUT_S = 1.0  # after which a call to a ledger that does not answer has failed
@@ -33,8 +32,6 @@ class Worker:
     row_units: float = 1.0
     rows_per_s: float = inf  # that it can make
     rows_left: float = inf
-    lives_s: float = inf
-    is_killed: bool = False  # at the end of its life, with no word to the others
     state: BudgetedWorker = field(init=False)
     is_there: bool = False
     limiter: ConcurrencyLimiter = field(default_factory=ConcurrencyLimiter)
@@ -55,12 +52,13 @@ class BudgetFleet:
     def __init__(self, *, budget_per_s: float, seed: int, capacity_per_s: float = inf) -> None:
         self.chance = random.Random(seed)
         self.now_s = 0.0
-        self.budgets = [(0.0, budget_per_s)]
+        self.budget_per_s = budget_per_s
         self.entries: dict[str, BudgetEntry] = {}
         self.workers: list[Worker] = []
         self.fault: Fault = lambda call, worker, now_s: False
-        self.used: dict[int, float] = {}  # units by tick
-        self.share_sums: list[float] = []  # all shares together, by sample
+        self.used: list[float] = []  # units, by tick
+        self.budgets: list[float] = []  # by tick
+        self.share_sums: list[float] = []  # all shares together, by tick
         self.parked = 0
         self.ledger_units = 0
         self.lived_s = 0.0  # all workers together, those that are parked included
@@ -75,7 +73,7 @@ class BudgetFleet:
 
     def run(self, until_s: float) -> None:
         """Let everything happen until a time."""
-        self.at(0.0, self._sample)
+        self.at(0.0, self._tick)
         while self._events and self._events[0][0] <= until_s:
             self.now_s, _, event = heapq.heappop(self._events)
             event()
@@ -83,19 +81,16 @@ class BudgetFleet:
 
     def set_budget(self, per_s: float) -> None:
         """Change the budget: it is in the ledger from now on."""
-        self.budgets.append((self.now_s, per_s))
+        self.budget_per_s = per_s
 
-    @property
-    def budget_per_s(self) -> float:
-        """The budget now."""
-        return self.budgets[-1][1]
-
-    def _sample(self) -> None:
+    def _tick(self) -> None:
         there = [worker for worker in self.workers if worker.is_there]
         awake = (worker.state.member for worker in there if worker.frozen_until_s <= self.now_s)
+        self.used.append(0.0)
+        self.budgets.append(self.budget_per_s)
         self.share_sums.append(sum(member.per_s(self.now_s) for member in awake))
-        self.lived_s += SAMPLE_S * (len(there) + sum(self.now_s < worker.parked_until_s for worker in self.workers))
-        self.at(self.now_s + SAMPLE_S, self._sample)
+        self.lived_s += TICK_S * (len(there) + sum(self.now_s < worker.parked_until_s for worker in self.workers))
+        self.at(len(self.used) * TICK_S, self._tick)
 
     def _latency_s(self) -> float:
         if self.chance.random() < SLOW_SHARE:
@@ -104,7 +99,7 @@ class BudgetFleet:
 
     def add(self, start_s: float, **load: float) -> Worker:
         """Let a worker start at a time; `load` is what it has to write."""
-        worker = Worker(**load)  # type: ignore[arg-type]  # of which one is a bool
+        worker = Worker(**load)  # type: ignore[arg-type]  # of which other fields are none
         self.workers.append(worker)
         self.at(start_s, lambda: self._start(worker))
         return worker
@@ -131,8 +126,6 @@ class BudgetFleet:
             budget_per_s=self.budget_per_s,
             now_s=self.now_s,
         )
-        if worker.lives_s < inf:
-            self.at(self.now_s + worker.lives_s, partial(self.kill if worker.is_killed else self.leave, worker))
         self._go_on(worker, self._calls(worker))
 
     def _later(self, time_s: float, worker: Worker, act: Callable[[], None]) -> None:
@@ -206,8 +199,8 @@ class BudgetFleet:
         self.parked += 1
         self.leave(worker)
         worker.parked_until_s = self.now_s + PARKED_S * self.chance.uniform(1, 1.5)
-        names = ("row_units", "rows_per_s", "rows_left", "lives_s", "is_killed")
-        self.add(worker.parked_until_s, **{name: getattr(worker, name) for name in names})
+        load = {name: getattr(worker, name) for name in ("row_units", "rows_per_s", "rows_left")}
+        self.add(worker.parked_until_s, **load)
 
     def _write(self, worker: Worker) -> None:
         """Send what may be sent, as the writer's loop does."""
@@ -263,6 +256,5 @@ class BudgetFleet:
         while took < rows and self._bucket.has(row_units, self.now_s):
             self._bucket.take(row_units)
             took += 1
-        tick = int(self.now_s / TICK_S)
-        self.used[tick] = self.used.get(tick, 0.0) + took * row_units
+        self.used[-1] += took * row_units
         return took

@@ -127,7 +127,7 @@ def world(folder: Path, seed: int) -> Iterator[World]:
     for number, moment in enumerate(("first", "second"), start=1):
         sample = write_sample(folder, FILE_BYTES + number, seed)
         event = folder / f"{number}.json"
-        event.write_text(json.dumps([_event(sample.key, number)]))
+        event.write_text(json.dumps([{"Records": [message(sample.key, number)]}]))
         arguments.append(f"{moment}={event}")
         rows += sample.rows
     with agreeing(folder, agree) as (tables, variables):
@@ -148,10 +148,11 @@ def agree(target: str, body: bytes) -> Answer:
     return Answer(_ANSWERS.get(target.rpartition(".")[2], b"{}"))
 
 
-def _event(key: str, number: int) -> dict[str, Any]:
+def message(key: str, number: int, **object_is: Any) -> dict[str, Any]:
     """Return what Lambda gets from the queue for a new object."""
-    about = {"messageId": f"m-{number}", "receiptHandle": "handle", "attributes": {"ApproximateReceiveCount": "1"}}
-    return {"Records": [about | {"body": s3_notification(BUCKET, key, sequencer=f"0066F2A1B3C4D5E6{number:02d}")}]}
+    body = s3_notification(BUCKET, key, sequencer=f"0066F2A1B3C4{number:06d}", **object_is)
+    about = {"messageId": f"m-{number}", "receiptHandle": f"r-{number}", "body": body}
+    return {**about, "attributes": {"ApproximateReceiveCount": "1"}}
 
 
 def measure(code: Code, around: World, repeat: int) -> Document:
@@ -169,25 +170,18 @@ def measure(code: Code, around: World, repeat: int) -> Document:
 
 
 def _moments(code: Code, around: World) -> Moments:
-    before, begun = around.tables.items, time.monotonic()
-    output = _run(code, around)
-    if around.tables.items - before != around.rows:
-        raise RuntimeError(f"the handler wrote {around.tables.items - before} items of {around.rows}")
-    moments: Moments = json.loads(output.splitlines()[-1])
-    return {"begun": (begun, 0.0), **moments}
-
-
-def _run(code: Code, around: World) -> str:
-    """Return what a probe printed; it runs on one core, which it inherits from this thread."""
+    """Return when a function came how far; it runs on one core, which it inherits from this thread."""
     # -P: modules that lie beside the probe must not be taken for others of their name.
     command = [sys.executable, "-P", *code.flags, str(PROBE), *around.arguments]
     env, pipe, cores = {**around.environment, "PYTHONPATH": str(code.folder)}, subprocess.PIPE, os.sched_getaffinity(0)
+    before, begun = around.tables.items, time.monotonic()
     os.sched_setaffinity(0, {max(cores)})
     try:
         process = subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True)
     finally:
         os.sched_setaffinity(0, cores)
     output, logged = process.communicate(timeout=120)
-    if process.returncode:
-        raise RuntimeError(f"the handler failed: {output[-2000:]}\n{logged[-2000:]}")
-    return output
+    wrote = around.tables.items - before
+    if process.returncode or wrote != around.rows:
+        raise RuntimeError(f"the handler wrote {wrote} items of {around.rows}: {output[-2000:]}\n{logged[-2000:]}")
+    return {"begun": (begun, 0.0), **json.loads(output.splitlines()[-1])}

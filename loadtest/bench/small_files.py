@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import FEEDS_FILE
-from loadtest.bench.cold_start import PROBE, agree, agreeing
+from loadtest.bench.cold_start import PROBE, agree, agreeing, message
 from loadtest.bench.measuring import Document, Goal, finish, show, spread
 from loadtest.bench.surroundings import BUCKET, FEEDS, ROOT, write_sample
-from loadtest.harness.read_back import MOST_MESSAGES, s3_notification
+from loadtest.harness.read_back import MOST_MESSAGES
 from loadtest.s3_server.server import find
 from loadtest.simulator.service import Answer
 
@@ -59,9 +59,7 @@ def write_files(folder: Path, files: int, seed: int) -> int:
         key = f"{sample.shape}/{number:05d}.csv"
         os.link(sample.path, folder / BUCKET / key)
         served = find(folder, f"/{BUCKET}/{key}")
-        etag, sequencer = served.etag.strip('"'), f"0066F2A1B3C4{number:06d}"
-        body = s3_notification(BUCKET, key, sequencer=sequencer, etag=etag, size=served.size)
-        messages.append({"messageId": f"m-{number}", "receiptHandle": f"r-{number}", "body": body})
+        messages.append(message(key, number, etag=served.etag.strip('"'), size=served.size))
     batches = [messages[at : at + MOST_MESSAGES] for at in range(0, files, MOST_MESSAGES)]
     (folder / "batches.json").write_text(json.dumps(batches))
     return sample.rows

@@ -64,8 +64,7 @@ def generation(
 def write_sample(folder: Path, total_bytes: int, seed: int, *, rows: int = 0, **which: Any) -> Sample:
     """Write a file to the bucket in a folder; return it."""
     made, shape = generation(total_bytes, seed, rows=rows, **which), which.get("shape", "mixed")
-    name = _in_path("-".join([which.get("kind", QUOTE_FREE), which.get("key_order", ""), str(total_bytes or rows)]))
-    path = folder / BUCKET / shape / f"{name.replace('--', '-')}.csv"
+    path = folder / BUCKET / shape / f"{_in_path('-'.join([*which.values(), str(total_bytes or rows)]))}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.writelines(made)

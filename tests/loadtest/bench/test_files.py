@@ -11,6 +11,7 @@ from loadtest.bench.surroundings import (
     QUOTE_FREE,
     QUOTED,
     SHAPES,
+    environment,
     generation,
     samples,
     write_sample,
@@ -76,5 +77,13 @@ def test_the_seed_decides_the_file(shape: str) -> None:
 
 def test_beside_a_file_stands_its_header_alone(tmp_path: Path) -> None:
     sample, empty = samples(tmp_path, 10_000, 1)
-    assert (sample.rows > 50, empty.rows, empty.url) == (True, 0, "s3://bench/mixed/quote-free-0.csv")
+    assert (sample.rows > 50, empty.rows, empty.url) == (True, 0, "s3://bench/mixed/0.csv")
     assert empty.path.read_text() == sample.path.read_text().splitlines(keepends=True)[0]
+
+
+def test_a_measured_process_keeps_its_bytecode_and_sees_no_setting_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PYTHONDONTWRITEBYTECODE", "AWS_PROFILE", "https_proxy", "HTTP_PROXY", "KEPT"):
+        monkeypatch.setenv(name, "1")
+    found = environment(s3="http://here")
+    assert (found["KEPT"], found["AWS_ENDPOINT_URL_S3"]) == ("1", "http://here")
+    assert not {"PYTHONDONTWRITEBYTECODE", "AWS_PROFILE", "https_proxy", "HTTP_PROXY"} & set(found)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from loadtest.bench.plan import GOALS, judge, plan, plan_once
-from loadtest.bench.surroundings import LINE_BREAKS, QUOTE_FREE
+from loadtest.bench.measuring import checked
+from loadtest.bench.plan import GOALS, judge, plan, segments_found
+from loadtest.bench.surroundings import LINE_BREAKS, QUOTE_FREE, Sample
 
 
 @pytest.mark.e2e
@@ -21,7 +22,7 @@ def test_the_command_measures_every_kind_of_file(tmp_path: Path) -> None:
     assert all(planning["segments"] == 1 and planning["file_bytes"] > 990_000 for planning in result["plannings"])
     assert len(result["goals"]) == 2 * len(GOALS)
     assert str(tmp_path) not in out.read_text()
-    assert all(f"| {kind} " in run.stdout for kind in GOALS)
+    assert all(f"kind {kind}; " in run.stdout for kind in GOALS)
 
 
 REPORTS = """
@@ -48,14 +49,15 @@ def test_planning_that_goes_wrong_is_an_error(printed: str, tmp_path: Path) -> N
     path = tmp_path / "file.csv"
     path.write_bytes(b"id,a\n00000-1,22222\n00000-2,3\n")
     command = [sys.executable, str(program), str(path)]
-    with pytest.raises(RuntimeError, match="planning went wrong"):
-        plan_once(command)
+    sample = Sample(path, "mixed", path.stat().st_size, 2)
+    with pytest.raises(RuntimeError, match="went wrong"):
+        checked(segments_found)(command, sample)
     program.write_text(REPORTS.replace("{}", '{"segments": [(head, middle), (middle, len(data))], "lines": lines}'))
-    assert plan_once(command).counted == {"segments": 2}
+    assert checked(segments_found)(command, sample).counted == {"segments": 2}
 
 
 def test_a_planner_that_fails_is_an_error() -> None:
-    with pytest.raises(RuntimeError, match="planning went wrong"):
+    with pytest.raises(RuntimeError, match="went wrong"):
         plan(QUOTE_FREE, 1000, repeat=1, seed=1, command=(sys.executable, "-c", "raise SystemExit('broken')"))
 
 

@@ -26,14 +26,14 @@ def test_the_command_measures_every_reader_that_is_there(tmp_path: Path) -> None
     assert all(reading["rows"] > 8000 and reading["peak_resident_bytes"]["max"] > 1e6 for reading in readings)
     assert {"commit", "machine", "seed", "versions", "command", "goals"} <= set(result)
     assert str(tmp_path) not in out.read_text()
-    assert all(f"| {name}" in run.stdout for name in found)
+    assert all(f"reader {name}; " in run.stdout for name in found)
 
 
 @pytest.mark.parametrize("program", ["print('{\"rows\": 1}')", "raise SystemExit('broken')"])
 def test_a_reader_that_fails_or_loses_rows_is_an_error(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_bench, "command", lambda *_: [sys.executable, "-c", program])
     arguments = argparse.Namespace(repeat=1, seed=1)
-    with pytest.raises(RuntimeError, match="lost rows of 0"):
+    with pytest.raises(RuntimeError, match="went wrong: 0 rows"):
         read_bench.read(["careless"], "quote-free", 1000, arguments)
 
 
