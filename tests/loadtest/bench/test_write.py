@@ -41,7 +41,7 @@ def test_the_command_measures_a_part_judges_it_and_keeps_the_others(tmp_path: Pa
 
 def case(rows: int, taken: int, program: str = PUT) -> Case:
     counts = {"file": taken, "empty": 0}
-    sample, empty = (Sample(Path(name), "mixed", 100, rows) for name in counts)
+    sample, empty = (Sample(Path(name), "mixed", 100, held) for name, held in zip(counts, (rows, 0), strict=True))
     return Case(lambda given: [sys.executable, "-c", program, str(counts[given.path.name])], sample, empty)
 
 
