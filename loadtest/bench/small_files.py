@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def measure(workers: int, arguments: argparse.Namespace) -> Document:
-    """Return what so many workers took for all files, and the calls that each file takes."""
+    """Return what a number of workers took for all files, and the calls that each file takes."""
     found: Document = {"workers": workers, "files": arguments.files}
     with tempfile.TemporaryDirectory() as folder:
         found["rows"] = write_files(Path(folder), arguments.files, arguments.seed)

@@ -49,8 +49,10 @@ ROWS_PER_S = 60_000
 PEAK_MB = 220
 GROWTH = 1.1
 
-ABOUT = ("party", "shape", "mode", "tls", "latency_ms", "rows")
-FOUND = ("rows_per_cpu_second", "rows_per_second", "peak_resident_bytes", "requests", "most_in_flight")
+SHOWN = (
+    *("party", "shape", "mode", "tls", "latency_ms", "rows", "rows_per_cpu_second", "rows_per_second"),
+    *("peak_resident_bytes", "requests", "most_in_flight"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Bench:
                 return Turn(ran, {"requests": found["requests"], "most_in_flight": found["max_in_flight"]})
 
             for found in measure(cases, self.repeat, run):
-                yield show({**found, "tls": tls, "latency_ms": latency_ms}, *ABOUT, *FOUND)
+                yield {**found, "tls": tls, "latency_ms": latency_ms}
 
 
 def _command(party: str, mode: str, sample: Sample) -> list[str]:
@@ -159,7 +161,7 @@ def _part(name: str, arguments: argparse.Namespace) -> Document:
     busy = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), arguments.megabytes * MB, arguments.repeat, arguments.seed)
-        measured = list(PARTS[name](bench))
+        measured = [show(found, *SHOWN) for found in PARTS[name](bench)]
     return {**origin(seed=arguments.seed), "load_before": round(busy, 1), "measured": measured}
 
 
