@@ -74,14 +74,7 @@ class Case:
     about: Document = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one run took, and what was counted meanwhile."""
-
-    ran: ProcessResult
-    counted: Mapping[str, float] = field(default_factory=dict)
-
-
+Turn = tuple[ProcessResult, Mapping[str, float]]  # what one run took, and what was counted meanwhile
 Run = Callable[[list[str], Sample], Turn]  # runs a command for a file, and raises if its answer is wrong
 
 
@@ -92,9 +85,9 @@ def checked(check: Callable[[ProcessResult, Sample], Mapping[str, float] | None]
         ran = process.run(command, cwd=ROOT, env=environment())
         counted = check(ran, sample)
         if counted is None:
-            went = f"went wrong: {sample.rows} rows, exit {ran.exit_code}, {ran.output[-500:]!r}"
-            raise RuntimeError(f"{command[2:]} {went}")
-        return Turn(ran, counted)
+            answer = f"{sample.rows} rows, exit {ran.exit_code}, {ran.output[-500:]!r}"
+            raise RuntimeError(f"{command[2:]} went wrong: {answer}")
+        return ran, counted
 
     return run
 
@@ -117,15 +110,15 @@ def _document(case: Case, starts: list[Turn], loads: list[Turn], unit: str) -> D
     found: Document = {**case.about, "file_bytes": case.sample.file_bytes, "rows": case.sample.rows}
     amount = case.sample.rows if unit == "rows" else case.sample.file_bytes / MB
     for name, rate in _TIMES.items():
-        seconds = [getattr(turn.ran, name) for turn in loads]
-        start_up = statistics.median(getattr(turn.ran, name) for turn in starts)
+        seconds = [getattr(ran, name) for ran, _ in loads]
+        start_up = statistics.median(getattr(ran, name) for ran, _ in starts)
         net = [max(taken - start_up, _LEAST_S) for taken in seconds]
         found[f"{unit}_per_{rate}"] = spread(amount / taken for taken in net)
         found[f"{unit}_per_{rate}_with_start_up"] = spread(amount / taken for taken in seconds)
         found[name] = spread(seconds)
         found[f"start_up_{name}"] = round(start_up, 3)
-    peak = spread(turn.ran.peak_resident_bytes for turn in loads)
-    counted = {name: max(turn.counted[name] for turn in loads) for name in loads[0].counted}
+    peak = spread(ran.peak_resident_bytes for ran, _ in loads)
+    counted = {name: max(counted[name] for _, counted in loads) for name in loads[0][1]}
     return {**found, "peak_resident_bytes": peak, **counted}
 
 
@@ -147,14 +140,16 @@ def show(measured: Document, *fields: str) -> Document:
 def _shown(value: Any) -> str:
     """Return a value in words.
 
-    >>> _shown({"median": 1500, "min": 1400.25, "max": 1600}), _shown({"PutItem": 0.1})
-    ('1,500 (1,400.2 - 1,600)', 'PutItem 0.1')
+    >>> _shown({"median": 1500, "min": 1400.25, "max": 1600}), _shown({"PutItem": 0.125})
+    ('1,500 (1,400 - 1,600)', 'PutItem 0.125')
     """
     if isinstance(value, dict):
         if "median" in value:
             return f"{_shown(value['median'])} ({_shown(value['min'])} - {_shown(value['max'])})"
         return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
-    return f"{value:,.1f}".removesuffix(".0") if isinstance(value, int | float) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def finish(arguments: argparse.Namespace, goals: Iterable[Goal], figures: Document) -> None:

@@ -26,6 +26,7 @@ from loadtest.simulator.service import Answer
 
 FILE_BYTES = 55_000  # 500 rows
 WORKERS = (1, 4)
+Batch = dict[str, Any]  # an event of Lambda
 FILES_PER_SECOND = 128  # twice what the local stack's emulator lets through
 
 
@@ -43,16 +44,17 @@ def measure(workers: int, arguments: argparse.Namespace) -> Document:
     """Return what a number of workers took for all files, and the calls that each file takes."""
     found: Document = {"workers": workers, "files": arguments.files}
     with tempfile.TemporaryDirectory() as folder:
-        found["rows"] = write_files(Path(folder), arguments.files, arguments.seed)
-        loads = [load(Path(folder), workers, arguments.files * found["rows"]) for _ in range(arguments.repeat)]
+        found["rows"], batches = write_files(Path(folder), arguments.files, arguments.seed)
+        rows = arguments.files * found["rows"]
+        loads = [load(Path(folder), batches, workers, rows) for _ in range(arguments.repeat)]
     for unit in ("second", "cpu_second"):
         found[f"files_per_{unit}"] = spread(arguments.files / one[unit] for one in loads)
     found["calls"] = {name: round(count / arguments.files, 2) for name, count in sorted(loads[-1]["calls"].items())}
     return show(found, *found)
 
 
-def write_files(folder: Path, files: int, seed: int) -> int:
-    """Write the feeds, the files, of the same rows, and the batches of messages about them; return a file's rows."""
+def write_files(folder: Path, files: int, seed: int) -> tuple[int, list[Batch]]:
+    """Write the feeds and the files, of the same rows; return a file's rows and the messages about all in batches."""
     shutil.copy(FEEDS, folder / FEEDS_FILE)
     sample, messages = write_sample(folder, FILE_BYTES, seed), []
     for number in range(files):
@@ -60,15 +62,12 @@ def write_files(folder: Path, files: int, seed: int) -> int:
         os.link(sample.path, folder / BUCKET / key)
         served = find(folder, f"/{BUCKET}/{key}")
         messages.append(message(key, number, etag=served.etag.strip('"'), size=served.size))
-    batches = [messages[at : at + MOST_MESSAGES] for at in range(0, files, MOST_MESSAGES)]
-    (folder / "batches.json").write_text(json.dumps(batches))
-    return sample.rows
+    return sample.rows, [{"Records": messages[at : at + MOST_MESSAGES]} for at in range(0, files, MOST_MESSAGES)]
 
 
-def load(folder: Path, workers: int, rows: int) -> Document:
+def load(folder: Path, batches: list[Batch], workers: int, rows: int) -> Document:
     """Load all files once; return the seconds, those of the workers' CPUs, and the calls by name."""
     calls: Counter[str] = Counter()
-    batches = json.loads((folder / "batches.json").read_text())
 
     def answer(target: str, body: bytes) -> Answer:
         calls[target.rpartition(".")[2]] += 1
@@ -93,11 +92,11 @@ def load(folder: Path, workers: int, rows: int) -> Document:
     return {"second": seconds, "cpu_second": cpu_seconds, "calls": calls}
 
 
-def _started(folder: Path, number: int, env: dict[str, str], **answered: list[Any]) -> Any:
+def _started(folder: Path, number: int, env: dict[str, str], **answered: list[Batch]) -> Any:
     """Start a worker that answers the first batches, waits, and answers all of its own."""
     events = {name: folder / f"worker-{number}-{name}.json" for name in answered}
     for name, batches in answered.items():
-        events[name].write_text(json.dumps([{"Records": batch} for batch in batches]))
+        events[name].write_text(json.dumps(batches))
     command = [sys.executable, "-P", str(PROBE), str(folder)]
     command += [f"first={events['first']}", "waited=-", f"all={events['all']}"]
     with (folder / f"worker-{number}.log").open("wb") as log:  # what the function prints costs it something, too

@@ -82,7 +82,7 @@ class Bench:
                 if ran.exit_code or found["items"] != sample.rows:
                     lost = f"lost or doubled rows: {found['items']} of {sample.rows} were taken"
                     raise RuntimeError(f"{command[2:-1]} {lost}; exit {ran.exit_code}: {ran.output.decode()[-500:]}")
-                return Turn(ran, {"requests": found["requests"], "most_in_flight": found["max_in_flight"]})
+                return ran, {"requests": found["requests"], "most_in_flight": found["max_in_flight"]}
 
             for found in measure(cases, self.repeat, run):
                 yield {**found, "tls": tls, "latency_ms": latency_ms}

@@ -53,7 +53,7 @@ def test_planning_that_goes_wrong_is_an_error(printed: str, tmp_path: Path) -> N
     with pytest.raises(RuntimeError, match="went wrong"):
         checked(segments_found)(command, sample)
     program.write_text(REPORTS.replace("{}", '{"segments": [(head, middle), (middle, len(data))], "lines": lines}'))
-    assert checked(segments_found)(command, sample).counted == {"segments": 2}
+    assert checked(segments_found)(command, sample)[1] == {"segments": 2}
 
 
 def test_a_planner_that_fails_is_an_error() -> None:

@@ -28,6 +28,6 @@ def test_the_command_measures_each_number_of_workers_and_what_a_file_asks_for(tm
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
 def test_rows_that_are_missing_are_an_error(tmp_path: Path) -> None:
-    rows = write_files(tmp_path, 10, seed=1)
+    rows, batches = write_files(tmp_path, 10, seed=1)
     with pytest.raises(RuntimeError, match=f"{10 * rows:,} items were written of {10 * rows + 1:,}"):
-        load(tmp_path, 1, 10 * rows + 1)
+        load(tmp_path, batches, 1, 10 * rows + 1)
