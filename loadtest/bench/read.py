@@ -27,6 +27,8 @@ OPTIONS = {
 
 def run(arguments: argparse.Namespace) -> None:
     missing = [] if find_spec("pandas") else [PANDAS]
+    if missing:
+        print(f"not measured: {PANDAS}: pandas is not installed")
     readers = [reader for reader in READERS if reader not in missing]
     readings = []
     for kind in SHARES:
