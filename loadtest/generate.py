@@ -33,7 +33,7 @@ FIELDS: dict[str, Any] = {  # of a recipe file
 _RecipeFile = msgspec.defstruct(
     "_RecipeFile", [(name, kind, None) for name, kind in FIELDS.items()], forbid_unknown_fields=True
 )
-_FORMS = "".join(f"  {form}\n" for form in FORMS.values())
+_FORMS = "".join(f"  {form}\n" for form in FORMS)
 EPILOG = f"""distributions ("?0.1" behind one leaves a tenth of the cells empty):
 {_FORMS}
 rows that are rejected, as --defects KIND=SHARE of the rows:
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--expected",
         type=Path,
-        help="where what must be found goes (default: beside the file; here for S3; no file for -)",
+        help="where what must be found goes (default: beside the file, here for S3; none for -)",
     )
     add("--seed", type=int, help="the same seed gives the same bytes (default 1)")
     add("--column", action="append", metavar="NAME=DISTRIBUTION", help="repeat; new names are more columns")
@@ -85,10 +85,10 @@ def recipe_from(arguments: argparse.Namespace) -> Recipe:
     given = {name: value for name, value in vars(arguments).items() if name in FIELDS and value is not None}
     if "rows" in given or "size" in given:
         fields |= {"rows": None, "size": None}
-    columns = _pairs(arguments.column, "NAME=DISTRIBUTION")
-    defects = _pairs(arguments.defects, "KIND=SHARE")
-    both = {"columns": fields.get("columns", {}) | columns, "defects": fields.get("defects", {}) | defects}
-    fields = fields | given | both
+    fields |= given | {
+        "columns": fields.get("columns", {}) | _pairs(arguments.column, "NAME=DISTRIBUTION"),
+        "defects": fields.get("defects", {}) | _pairs(arguments.defects, "KIND=SHARE"),
+    }
     if arguments.segment_mb is not None:
         fields["segment_bytes"] = int(arguments.segment_mb * 2**20)
     if "feed" not in fields:

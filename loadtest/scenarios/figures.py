@@ -64,6 +64,11 @@ class Invocation(NamedTuple):
     memory_mb: int
     used_mb: int
 
+    @property
+    def begun_s(self) -> float:
+        """When it began."""
+        return self.ended_s - self.seconds
+
 
 @dataclass(slots=True)
 class FunctionLog:
@@ -99,7 +104,7 @@ class FunctionLog:
 
     def at_work(self, *, begun_s: float, times: Sequence[float]) -> list[int]:
         """Return how many functions ran at each of these times, which are seconds since `begun_s`."""
-        begun = sorted(one.ended_s - one.seconds - begun_s for one in self.invocations)
+        begun = sorted(one.begun_s - begun_s for one in self.invocations)
         ended = sorted(one.ended_s - begun_s for one in self.invocations)
         return [bisect_right(begun, at_s) - bisect_left(ended, at_s) for at_s in times]
 

@@ -4,6 +4,7 @@ A row's number has the file's in its high bits. What a row has depends on its nu
 was made before it.
 """
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -39,7 +40,7 @@ class CellEncoder:
         self.attribute, self.is_dropped = self.column.name or name, self.schema.is_dropped(name)
         self.before = b"" if is_first else self.dialect.delimiter.encode(self.dialect.encoding)
         self.in_template = any(name in sources(text) for _, text in self.schema.templates)
-        self.seed = seed_of(recipe.seed, "column", name)
+        self.seed, self.chance = seed_of(recipe.seed, "column", name), random.Random(f"{recipe.seed}\0{name}")
         self._comment = self.dialect.comment if is_first else ""
 
     def encode(self, text: str, content: Any = None, *, weight: float = 1.0) -> EncodedCell:

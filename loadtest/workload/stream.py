@@ -6,9 +6,8 @@ A block is the same whichever blocks are made before or after.
 import bz2
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,9 +26,8 @@ def keys_of(wants: U64, choice: U64, share: float) -> Numbers:
     """Return the row that each row has the key of, by two random words for each; the first row begins a group."""
     own = np.arange(len(wants))
     place = own % GROUP
-    is_again = (wants < min(share * GROUP / (GROUP - 1), 1.0) * (1 << 32)) & (
-        place > 0
-    )  # the first of a group never is
+    is_again = wants < min(share * GROUP / (GROUP - 1), 1.0) * (1 << 32)
+    is_again[place == 0] = False
     earlier = own - place + (choice * place.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
     keys = np.where(is_again, earlier, own)
     for _ in range(_DOUBLINGS):
@@ -170,17 +168,12 @@ class Generation:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the file's bytes, some 100 KB to 1 MB at a time."""
-        (compress, flush), size = _compressor(self.recipe.compression), 0
-        for text in self._texts():
-            data = compress(text)
+        size = 0
+        for data in filter(None, _compressed(self.recipe.compression, self._texts())):
             size += len(data)
             self.known_outcome = replace(self.known_outcome, bytes=size)
-            if data:
-                yield data
-        data = flush()
-        self.known_outcome = self._reported(replace(self.known_outcome, bytes=size + len(data)))
-        if data:
             yield data
+        self.known_outcome = self._reported(self.known_outcome)
 
     def _texts(self) -> Iterator[bytes | memoryview]:
         """Yield the file's text; add to the known outcome what each part of it holds."""
@@ -223,16 +216,17 @@ class Generation:
         return replace(known_outcome, superseded=(least, most))
 
 
-def _compressor(name: str) -> tuple[Callable[[Any], bytes], Callable[[], bytes]]:
-    """Return what compresses some bytes, and what ends it. Zstandard is Arrow's, a frame for each portion."""
+def _compressed(name: str, texts: Iterator[bytes | memoryview]) -> Iterator[bytes]:
+    """Yield texts as they are compressed; some give nothing yet. Zstandard is Arrow's, a frame for each portion."""
     match name:
         case "gzip" | "bz2":
             packed = zlib.compressobj(_LEVEL, wbits=31) if name == "gzip" else bz2.BZ2Compressor(_LEVEL)
-            return packed.compress, packed.flush
+            yield from map(packed.compress, texts)
+            yield packed.flush()
         case "zstd":
-            return lambda data: pa.compress(data, "zstd", asbytes=True), bytes
+            yield from (pa.compress(text, "zstd", asbytes=True) for text in texts)
         case _:
-            return bytes, bytes
+            yield from map(bytes, texts)
 
 
 def hashes_of(recipe: Recipe) -> U64:
