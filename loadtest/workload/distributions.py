@@ -31,7 +31,7 @@ def generator_of(encoder: CellEncoder, pieces: Pieces) -> Pool | Digits:
     if name == schema.numbering_column:
         if text not in (None, "default"):
             raise BadRecipe(f"column {name} keeps the keys apart; it cannot be {text}.")
-        return Digits(encoder, pieces, _numbering(encoder.recipe), 13, is_numbering=True)
+        return Digits(encoder, pieces, _numbering(encoder.recipe), 13)
     if name == schema.partition_column and text is None:
         return Digits(encoder, pieces, _partitions(encoder), 10)
     cells = _cells(encoder, text or "default")

@@ -40,13 +40,11 @@ def injects_of(recipe: Recipe, before: Cells) -> list[Inject]:
 
     `before`: what stands before the cell of each column.
     """
-    found = []
+    found, schema = list[Inject](), recipe.schema
     for reason, share in recipe.rejects.items():
-        ways = _ways(reason, recipe.schema, before)
+        ways = _ways(reason, schema, before)
         if not ways:
-            raise BadRecipe(
-                f"no column of the feed {recipe.schema.feed!r} can be the reason for {reason}; leave it out."
-            )
+            raise BadRecipe(f"no column of the feed {schema.feed!r} can be the reason for {reason}; leave it out.")
         found += [Inject(reason, share / len(ways), cells) for cells in ways]
     return found
 

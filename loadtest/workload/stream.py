@@ -45,9 +45,6 @@ def last_of_each(keys: Numbers, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return is_last
 
 
-Flags = NDArray[np.bool_]
-
-
 @dataclass(frozen=True, slots=True)
 class Block:
     """Some rows of a file, one after another."""
@@ -58,7 +55,7 @@ class Block:
     reasons: tuple[str, ...]  # why rows are rejected; the first of them is "": the row is good
     kinds: Numbers  # which of the reasons is each row's
     hashes: U64  # of the item that each good row becomes, as `checksum.item_hashes` gives it
-    kept: Flags  # whether the row is good and no later row of the file replaces it
+    kept: NDArray[np.bool_]  # whether the row is good and no later row of the file replaces it
 
     @property
     def data(self) -> memoryview:
@@ -144,6 +141,7 @@ def _hashes(plan: Plan, cells: Mapping[str, Cells], count: int) -> U64:
 
 BLOCK_ROWS = 8192  # at a time: few calls a row, and what is worked on stays in the cache
 BLOCK_BYTES = 16 * 1024 * 1024  # about: fewer rows, if they are long
+_NO_LIMIT = 1 << 62
 _LEAST_ROW_BYTES = 16  # about: where the size of the file is given, no more rows are made at a time than may fit
 _SEGMENT_LEAST = 2 * 1024 * 1024  # bytes: no loader cuts a file into smaller parts
 _WINDOW_ROWS = 1_000_000  # how many keys a loader compares at least
@@ -186,22 +184,15 @@ class Generation:
         yield self.plan.foot
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the file's rows, some thousands at a time."""
-        if self.recipe.text_bytes is not None:
-            yield from self._fitting(self.recipe.text_bytes - len(self.plan.head) - len(self.plan.foot))
-            return
-        for first in range(0, self.recipe.rows or 0, self._rows):
-            yield make(self.plan, self.recipe.file, first, min(self._rows, (self.recipe.rows or 0) - first))
-
-    def _fitting(self, room: int) -> Iterator[Block]:
-        """Yield the rows that fit in a number of bytes: the last of them ends the file."""
-        start = 0
-        while True:
-            count = min(self._rows, GROUP * (1 + room // _LEAST_ROW_BYTES // GROUP))
-            block = make(self.plan, self.recipe.file, start, count)
+        """Yield the file's rows, some thousands at a time; of a size, the last one that fits ends the file."""
+        recipe, start = self.recipe, 0
+        rows = _NO_LIMIT if recipe.rows is None else recipe.rows
+        room = (_NO_LIMIT if recipe.text_bytes is None else recipe.text_bytes) - len(self.plan.head + self.plan.foot)
+        while count := min(self._rows, rows - start, GROUP * (1 + room // _LEAST_ROW_BYTES // GROUP)):
+            block = make(self.plan, recipe.file, start, count)
             fitting = int(np.searchsorted(block.starts, room, side="right")) - 1
             if fitting < count:
-                yield make(self.plan, self.recipe.file, start, fitting)
+                yield make(self.plan, recipe.file, start, fitting)
                 return
             yield block
             start, room = start + count, room - len(block.data)

@@ -136,10 +136,7 @@ class MetricSamples:
         ]
 
 
-TABLES = {
-    "Orders": Table(Key("customer_id"), Key("order_id")),
-    "Visits": Table(Key("visitor"), Key("at", "N")),
-}
+TABLES = {"Orders": Table(Key("customer_id"), Key("order_id")), "Visits": Table(Key("visitor"), Key("at", "N"))}
 TABLE_UNITS_PER_S = 2000  # what each table takes; the local stage in cdk.json says so to the dashboard
 POLL_S = 0.5
 QUIET_S = 3.0

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from loadtest.scenarios.report.charts import charts
-from loadtest.scenarios.report.runs import CHECKED, HEADLINE, MORE, NotARun, ReportedRun, markdown, read_run, table
+from loadtest.scenarios.report.runs import HEADLINE, MORE, ReportedRun, markdown, read_run, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,11 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the report; 1 if a run's result is not green, 2 if a file is not a run."""
-    try:
-        runs = [read_run(path) for path in arguments.runs]
-    except NotARun as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    runs = []
+    for path in arguments.runs:
+        try:
+            runs.append(read_run(path))
+        except (OSError, ValueError) as error:
+            print(f"error: {path} is not a result of `python -m loadtest run`: {error}.", file=sys.stderr)
+            return 2
     if arguments.html:
         arguments.html.parent.mkdir(parents=True, exist_ok=True)
         arguments.html.write_text(page(runs), encoding="utf-8")
@@ -37,5 +39,5 @@ def page(runs: Sequence[ReportedRun]) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    shown = {"HEADLINE": HEADLINE, "MORE": MORE, "CHECKED": CHECKED}
-    return environment.get_template("page.html.j2").render(runs=runs, table=table, charts=charts, **shown)
+    used = {"table": table, "HEADLINE": HEADLINE, "MORE": MORE, "charts": charts}
+    return environment.get_template("page.html.j2").render(runs=runs, **used)

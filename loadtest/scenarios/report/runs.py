@@ -11,10 +11,6 @@ import numpy as np
 from loadtest.bench.measuring import Goal, figure
 
 
-class NotARun(ValueError):
-    """A file that is not the result of a run; the message says which and why."""
-
-
 @dataclass(frozen=True, slots=True)
 class ReportedRun:
     """One run. `document` is its JSON."""
@@ -82,13 +78,10 @@ class ReportedRun:
 
 
 def read_run(path: Path) -> ReportedRun:
-    """Return the run of a file, or raise NotARun."""
-    try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise NotARun(f"{path} is not a result of `python -m loadtest run`: {error}.") from error
+    """Return the run of a file; an OSError or ValueError says why it has none."""
+    document = json.loads(path.read_text())
     if not isinstance(document, dict) or document.get("kind") != "run":
-        raise NotARun(f"{path} is not a result of `python -m loadtest run`: its kind is not `run`.")
+        raise ValueError("its kind is not `run`")
     return ReportedRun(document)
 
 
@@ -117,10 +110,6 @@ MORE = (
     Shown("Write units", "figures.write_units"),
     Shown("Requests", "figures.requests"),
     Shown("Requests throttled", "figures.throttled_share", "{:.2%}"),
-)
-_CHECKED = {"rows": ("expected", "found", "lost", "doubled", "wrong"), "files": ("expected", "complete", "failed")}
-CHECKED = tuple(
-    Shown(f"{of.title()} {what}", f"check_result.{of}.{what}") for of, names in _CHECKED.items() for what in names
 )
 
 
