@@ -75,13 +75,12 @@ class History:
             version += chance.randint(1, 9)
             change = self._change(op, account, entry, str(version), is_whole=number == 0 or not is_in_order)
             item, op = dict(change.after(item)), chance.choice(BEFORE[op])
-            if is_in_order:
-                self._in_order[file].append(change)
-                rows += 1
-                continue
-            for _ in range(1 + (chance.random() < DOUBLED)):
-                chance.choice(self.files).append(change)
-                rows += 1
+            dealt = [self._in_order[file]]
+            if not is_in_order:
+                dealt = [chance.choice(self.files) for _ in range(1 + (chance.random() < DOUBLED))]
+            for changes in dealt:
+                changes.append(change)
+            rows += len(dealt)
         self.items.append(item)
         return rows
 

@@ -45,10 +45,8 @@ class ReportedRun:
 
     def goals(self) -> list[Goal]:
         """Return the objectives with what was found."""
-        return [
-            Goal(**{name: value for name, value in goal.items() if name != "is_met"})
-            for goal in self.document["objectives"]
-        ]
+        goals = self.document["objectives"]
+        return [Goal(**{name: value for name, value in goal.items() if name != "is_met"}) for goal in goals]
 
     def lines(self) -> Iterator[str]:
         """Yield the result, what is wrong, and the objectives."""
