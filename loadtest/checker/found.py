@@ -90,5 +90,5 @@ def is_segment(entry: Entry) -> bool:
 
 
 def _version(entry: Entry) -> tuple[str, str]:
-    """Return which version of which object the entry of a file or segment is about."""
-    return entry[LedgerKeys.PARTITION_KEY], entry[LedgerKeys.SORT_KEY].split("#")[1]
+    """Return which version of which object the entry of a file or segment is about; of the HEAD, none."""
+    return entry[LedgerKeys.PARTITION_KEY], entry[LedgerKeys.SORT_KEY].partition("#")[2].partition("#")[0]
