@@ -44,7 +44,7 @@ class Write(Asked):
         """Return the item that is there afterwards, given the one before."""
         if self.change is None or self.item is None:
             return self.item
-        return self.change.of(before or self.item)
+        return self.change(before or self.item)
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def single(operation: str, body: bytes, tables: Tables) -> Write:
     write = _write(named, {kind: {holds: attributes}}, tables)
     more = _expressions(document, {key.name for key in table.keys} if table else set())
     if operation == "updateitem":
-        more = {"item": attributes, "change": items.NO_CHANGE, **more}
+        more = {"item": attributes, "change": dict, **more}
     return replace(write, returns_old=document.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD", **more)
 
 
@@ -149,7 +149,7 @@ def _check_distinct(asked: Sequence[Asked]) -> None:
 
 
 def _check_key_alone(key: items.Item, table: Table | None) -> None:
-    items.check_values(key)
+    items.check_values(key.values())
     if table and len(key) != len(table.keys):
         raise invalid("The provided key element does not match the schema")
 
@@ -199,7 +199,7 @@ def _write(named: str, request: Mapping[str, Any], tables: Tables) -> Write:
     is_put, table = kind == "PutRequest", _table(named, tables)
     attributes = content["Item" if is_put else "Key"]
     if is_put:
-        items.check_values(attributes)
+        items.check_values(attributes.values())
     else:
         _check_key_alone(attributes, table)
     key, size = tuple(items.key_values(attributes, table)), items.item_bytes(attributes)

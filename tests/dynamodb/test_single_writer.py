@@ -20,7 +20,7 @@ from ingest.dynamodb.writers import WriterFactory
 from ingest.errors import OutOfTime, TableKeysDiffer, Throttled
 from ingest.feeds.feed import Feed, KeyAttribute
 from ingest.items.items import Items
-from loadtest.simulator import Faults, Key, Latency, Settings, Simulation, Simulator, Table
+from loadtest.simulator import Faults, Key, Settings, Simulation, Simulator, Table
 from tests.support import tables
 from tests.support.clients import session
 from tests.support.examples import HALF
@@ -186,7 +186,7 @@ def test_it_counts_requests_and_write_units_also_of_conditions_that_are_refused(
 
 
 def test_more_requests_may_be_under_way_than_of_batches() -> None:
-    with simulator(latency=Latency(fixed_s=0.2)) as (running, writer_for):
+    with simulator(latency_s=0.2) as (running, writer_for):
         writer = writer_for(INSERT)
         assert writer.loop.limiter == SINGLE_LIMITER
         writer.write(items_of(INSERT, rows(3000)), no_heartbeat)

@@ -15,7 +15,7 @@ from loadtest.bench import peers
 from loadtest.bench.peers import MODES
 from loadtest.bench.surroundings import LINE_BREAKS, QUOTE_FREE, ROOT, SHAPES, ingest, write_sample
 from loadtest.s3_server import ObjectServer
-from loadtest.simulator import Key, Latency, Settings, Simulator, Table, checksum
+from loadtest.simulator import Key, Settings, Simulator, Table, checksum
 
 TABLES = {f"Loadtest{shape.capitalize()}": Table(Key("id")) for shape in SHAPES}
 
@@ -93,6 +93,6 @@ def test_the_loop_of_single_calls_writes_the_items_that_the_product_writes(
 def test_the_product_with_a_fixed_number_of_requests_keeps_to_it(tmp_path: Path, s3: ObjectServer) -> None:
     sample = write_sample(tmp_path, 300_000, 1)
     command = [sys.executable, "-m", "loadtest.bench.peers", "3", sample.url, "mixed"]
-    with Simulator(Settings(tables=TABLES, latency=Latency(fixed_s=0.005))) as simulator:
+    with Simulator(Settings(tables=TABLES, latency_s=0.005)) as simulator:
         assert run_writer(simulator, tmp_path, command, s3) == {"rows": sample.rows}
     assert (simulator.items, simulator.statistics.max_in_flight) == (sample.rows, 3)
