@@ -88,22 +88,15 @@ def single(operation: str, body: bytes, tables: Tables) -> Write:
     if table := _table(named, tables):
         _check_keys_of_put(attributes, table) if holds == "Item" else _check_key_alone(attributes, table)
     kind = "PutRequest" if holds == "Item" else "DeleteRequest"
-    write = _write(named, {kind: {holds: attributes}}, tables)
-    more = _expressions(document, {key.name for key in table.keys} if table else set())
+    write, placeholders = _write(named, {kind: {holds: attributes}}, tables), items.Placeholders(document)
     if operation == "updateitem":
-        more = {"item": attributes, "change": dict, **more}
-    return replace(write, returns_old=document.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD", **more)
-
-
-def _expressions(document: Mapping[str, Any], keys: set[str]) -> dict[str, Any]:
-    """Return condition and change of a request, if it has them."""
-    placeholders, found = items.Placeholders(document), dict[str, Any]()
+        keys = {key.name for key in table.keys} if table else set()
+        change = items.change_of(document.get("UpdateExpression", ""), placeholders, keys)
+        write = replace(write, item=attributes, change=change)
     if (condition := document.get("ConditionExpression")) is not None:
-        found["condition"] = items.condition_of(condition, placeholders)
-    if (update := document.get("UpdateExpression")) is not None:
-        found["change"] = items.change_of(update, placeholders, keys)
+        write = replace(write, condition=items.condition_of(condition, placeholders))
     placeholders.check_used()
-    return found
+    return replace(write, returns_old=document.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
 
 
 @_shape()

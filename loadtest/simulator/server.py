@@ -34,7 +34,7 @@ _THREADS = 64  # for it, at most
 class Connection(asyncio.Protocol):
     """Serves one client. While an answer is delayed, the client's further requests wait; other clients do not."""
 
-    def __init__(self, service: Service, connections: "set[Connection]", elsewhere: Elsewhere | None) -> None:
+    def __init__(self, service: Service, connections: set[asyncio.Transport], elsewhere: Elsewhere | None) -> None:
         self._service, self._statistics, self._connections = service, service.statistics, connections
         self._held = bytearray()
         self._needed = 0  # bytes before it is worth while to look
@@ -44,13 +44,14 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast(asyncio.Transport, transport)
-        self._connections.add(self)
-        self._statistics.opened()
+        self._connections.add(self._transport)
+        self._statistics.connections += 1
+        self._statistics.open_connections += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget an answer that no one waits for."""
         self._statistics.open_connections -= 1
-        self._connections.discard(self)
+        self._connections.discard(self._transport)
         if self._delayed:
             self._delayed.cancel()
             self._delayed = None
@@ -60,10 +61,6 @@ class Connection(asyncio.Protocol):
         """Answer each request that is complete."""
         self._held += data
         self._serve()
-
-    def close(self) -> None:
-        """End the connection now."""
-        self._transport.abort()
 
     def _serve(self) -> None:
         while self._delayed is None and len(self._held) > self._needed and not self._transport.is_closing():
@@ -152,13 +149,8 @@ class Simulator(Endpoint):
         super().__init__(tls=self.settings.tls)
         self._service = Service(self.settings, clock)
         self.statistics, self.written_items = self._service.statistics, self._service.written_items
-        self._connections: set[Connection] = set()
+        self._connections: set[asyncio.Transport] = set()
         self._connect = partial(Connection, self._service, self._connections, elsewhere)
-
-    @property
-    def requests(self) -> int:
-        """How many requests came."""
-        return self.statistics.requests
 
     @property
     def items(self) -> int:
@@ -168,9 +160,8 @@ class Simulator(Endpoint):
     @contextmanager
     def _listening(self, context: ssl.SSLContext | None) -> Iterator[int]:
         with closing(self._service), _loop() as loop:
-            listening = loop.create_server(
-                self._connect, "127.0.0.1", self.settings.port, ssl=context, backlog=_BACKLOG
-            )
+            port = self.settings.port
+            listening = loop.create_server(self._connect, "127.0.0.1", port, ssl=context, backlog=_BACKLOG)
             server = asyncio.run_coroutine_threadsafe(listening, loop).result()
             yield server.sockets[0].getsockname()[1]
             asyncio.run_coroutine_threadsafe(self._close(server), loop).result()
@@ -180,7 +171,7 @@ class Simulator(Endpoint):
         await asyncio.sleep(0.02)  # what was accepted just now becomes a connection in the loop's next turns
         while self._connections:
             for connection in self._connections:
-                connection.close()
+                connection.abort()
             await asyncio.sleep(0.001)
 
 

@@ -60,8 +60,8 @@ class Service:
         is_provisioned = simulation is not None and simulation.mode == "provisioned"
         self._provisioned_units = simulation.provisioned_units_per_s if simulation and is_provisioned else 0
         throttles = settings.faults is not None and settings.faults.throttled_items > 0
-        self._counts_only = settings.counts_only and not throttles
-        self._is_fast = settings.counts_only and not (settings.faults or settings.latency_s)
+        self._counts_only = settings.tables is None and not throttles
+        self._is_fast = settings.tables is None and not (settings.faults or settings.latency_s)
 
     def answer(self, operation: bytes, body: bytes) -> Answer:
         """Return the answer to a request; `operation` is in lower case."""
@@ -69,8 +69,10 @@ class Service:
             self._count(body)
             return ALL_TAKEN
         fault = self._schedule.next() if operation in _OF_ITEMS else None
-        status, content = self._answered(operation, body, fault)
-        return Answer(content, status, self._delay_s(fault), fault)
+        faults, delay_s = self._settings.faults, self._settings.latency_s
+        if faults and fault is Fault.SLOW:
+            delay_s += faults.slow_s
+        return Answer(*self._answered(operation, body, fault), delay_s, fault)
 
     def is_of_rows(self, operation: bytes, body: bytes) -> bool:
         """Return whether a request is for the tables of this service: a batch of writes is, others name one of them."""
@@ -89,20 +91,16 @@ class Service:
         if self._spool:
             self._spool.write(body.replace(b"\n", b" ") + b"\n")
 
-    def _answered(self, operation: bytes, body: bytes, fault: Fault | None) -> tuple[int, bytes]:
+    def _answered(self, operation: bytes, body: bytes, fault: Fault | None) -> tuple[bytes, int]:
         try:
             if fault in INSTEAD:
                 raise INSTEAD[fault]()
             if fault is Fault.RESET_BEFORE:
-                return 200, b""
-            return 200, self._done(operation, body)
+                return b"", 200
+            return self._done(operation, body), 200
         except RequestRefused as refused:
             self.statistics.errors[refused.name] += 1
-            return refused.status, refused.body()
-
-    def _delay_s(self, fault: Fault | None) -> float:
-        faults = self._settings.faults
-        return self._settings.latency_s + (faults.slow_s if faults and fault is Fault.SLOW else 0)
+            return refused.body(), refused.status
 
     def _done(self, operation: bytes, body: bytes) -> bytes:
         if operation == _BATCH:

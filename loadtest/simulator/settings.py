@@ -204,7 +204,7 @@ class Schedule:
 class Settings:
     """What a simulator is to do."""
 
-    # Those there are, by name: requests are checked as DynamoDB does. None: there is every table, unchecked.
+    # Those there are, by name: requests are checked as DynamoDB does. None: there is every table; puts are counted.
     tables: Mapping[str, Table] | None = None
     simulation: Simulation | None = None  # what each table can take; None: anything
     faults: Faults | None = None
@@ -224,8 +224,3 @@ class Settings:
     def keeps(self, table: str) -> bool:
         """Return whether the items of a table are kept."""
         return self.keeps_items if isinstance(self.keeps_items, bool) else table in self.keeps_items
-
-    @property
-    def counts_only(self) -> bool:
-        """Whether requests need not be read beyond counting their puts."""
-        return self.tables is None

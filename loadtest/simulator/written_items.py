@@ -38,11 +38,6 @@ class Statistics:
         self.asked_per_second: list[int] = []  # requests that are read in full
         self.limited_per_second: list[int] = []  # those that found no capacity for something or all they asked
 
-    def opened(self) -> None:
-        """Count a connection."""
-        self.connections += 1
-        self.open_connections += 1
-
     def received(self) -> None:
         """Count a request."""
         if self._begun is None:

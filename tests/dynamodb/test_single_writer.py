@@ -147,7 +147,7 @@ def test_all_items_are_in_the_table_when_it_returns(number: int, feed: Feed) -> 
         )
         assert result == WriteResult()
         assert kept(running) == expected(number)
-        assert running.requests == number
+        assert running.statistics.requests == number
     assert sorted(noted) == list(range(number))
 
 
@@ -197,7 +197,7 @@ def test_a_table_of_other_keys_ends_the_load() -> None:
     with simulator(tables={"Orders": Table(Key("pk"))}) as (running, writer_for):
         with pytest.raises(TableKeysDiffer, match="Table Orders has other keys than the feed"):
             writer_for(INSERT, limiter=ConcurrencyLimiter.fixed(4)).write(items_of(INSERT, rows(100)), no_heartbeat)
-        assert running.requests <= 4
+        assert running.statistics.requests <= 4
 
 
 def test_a_table_that_takes_nothing_for_too_long_is_a_service_fault() -> None:

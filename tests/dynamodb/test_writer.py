@@ -259,7 +259,7 @@ def test_it_counts_what_the_table_counts() -> None:
         counting = writer(running, limiter=ConcurrencyLimiter.fixed(20))
         counting.write(items(600), no_heartbeat)
         counts, reported = counting.stats, running.statistics.document()
-        assert counts.requests == running.requests
+        assert counts.requests == running.statistics.requests
         assert counts.throttled == counts.by_provisioned == reported["throttled_requests"] > 0
         assert counts.retries == counts.requests - 24
         whole = reported["unprocessed"] - counts.unprocessed  # items of requests that were throttled whole
@@ -344,7 +344,7 @@ def test_the_heartbeat_comes_before_each_request() -> None:
     heartbeat = Heartbeats()
     with simulator() as running:
         assert writer(running).write(items(500), heartbeat) == WriteResult()
-        assert heartbeat.count >= running.requests == 20
+        assert heartbeat.count >= running.statistics.requests == 20
 
 
 def test_the_heartbeat_comes_at_least_once_a_second_while_it_waits() -> None:
@@ -368,7 +368,7 @@ def test_what_a_heartbeat_raises_ends_the_write_and_nothing_is_sent_after_it() -
             ended.write(items(1000), heartbeat)
         wait_until_all_connections_are_closed(running)
         assert heartbeat.count == 11
-        assert running.requests <= 10
+        assert running.statistics.requests <= 10
 
 
 def wait_until_all_connections_are_closed(running: Simulator) -> None:

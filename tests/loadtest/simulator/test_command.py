@@ -26,7 +26,6 @@ def parsed(*arguments: str) -> Settings:
 
 def test_without_settings_a_sink_takes_and_counts_everything() -> None:
     assert parsed() == Settings()
-    assert parsed().counts_only
 
 
 def test_settings_are_read_as_they_are_written() -> None:

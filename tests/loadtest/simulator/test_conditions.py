@@ -310,7 +310,7 @@ def test_without_tables_every_single_write_is_taken_and_counted() -> None:
         dynamodb.update_item(TableName="Any", Key=item("a"), UpdateExpression="SET a=b")
         dynamodb.delete_item(TableName="Any", Key=item("a"), **begins("x"))
         dynamodb.batch_write_item(RequestItems={"Any": [{"DeleteRequest": {"Key": item("k")}}, put("a")]})
-        assert (simulator.requests, simulator.items) == (4, 5)
+        assert (simulator.statistics.requests, simulator.items) == (4, 5)
 
 
 def test_conditions_need_the_items() -> None:

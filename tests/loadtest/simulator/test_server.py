@@ -24,7 +24,7 @@ def test_the_sink_takes_every_item_of_boto3s_batch_writer_and_counts_it() -> Non
         with table.batch_writer() as batch:
             for number in range(60):
                 batch.put_item(Item={"pk": str(number), "text": 'a "PutRequest":{} in the data'})
-        assert (simulator.requests, simulator.items) == (3, 60)
+        assert (simulator.statistics.requests, simulator.items) == (3, 60)
 
 
 def test_the_sink_refuses_what_it_does_not_know() -> None:
@@ -126,7 +126,7 @@ def test_a_sink_can_be_closed_while_answers_are_due() -> None:
     with ThreadPoolExecutor(1) as threads:
         with Simulator(Settings(latency_s=30)) as simulator:
             waiting = threads.submit(client(simulator).batch_write_item, RequestItems={"T": puts(1)})
-            while not simulator.requests:
+            while not simulator.statistics.requests:
                 time.sleep(0.01)
         assert waiting.exception() is not None
     assert (simulator.items, simulator.statistics.in_flight, simulator.statistics.open_connections) == (1, 0, 0)
