@@ -1,7 +1,7 @@
 """What a request asks for, checked as DynamoDB checks it. Pure.
 
-The words are DynamoDB's where they are known. They are not for a request over 16 MB, and for the shapes that no SDK
-lets pass.
+The words are DynamoDB's where clients look at them, or where they are short. They are not for a request over 16 MB,
+for numbers and the size of keys, and for the shapes that no SDK lets pass.
 """
 
 import json

@@ -39,7 +39,7 @@ class Answer:
     body: bytes
     status: int = 200
     delay_s: float = 0
-    fault: Fault | None = None  # one of those that become of an answer
+    fault: Fault | None = None  # may reset the connection, cut the body or spoil its checksum
 
 
 ALL_TAKEN = Answer(TOOK_ALL)
@@ -56,9 +56,8 @@ class Service:
         self._schedule = Schedule(settings.faults)
         self.statistics.faults = self._schedule.counts
         self._capacities: dict[str, Capacity] = {}
-        simulation = settings.simulation
-        is_provisioned = simulation is not None and simulation.mode == "provisioned"
-        self._provisioned_units = simulation.provisioned_units_per_s if simulation and is_provisioned else 0
+        reason, units = settings.simulation.limit if settings.simulation else (Reason.KEY_RANGE, 0)
+        self._provisioned_units = units if reason is Reason.PROVISIONED else 0
         throttles = settings.faults is not None and settings.faults.throttled_items > 0
         self._counts_only = settings.tables is None and not throttles
         self._is_fast = settings.tables is None and not (settings.faults or settings.latency_s)
