@@ -29,7 +29,7 @@ COMMANDS = {
     "chaos": ("chaos.run", "the local stack with its workers killed: is every row accounted for?"),
     "huge": ("chaos.huge", "files of gigabytes: kills, hand-overs, what the ledger costs"),
     "observe": ("scenarios.observe.command", "a mixed load in the local stack, for the dashboard's picture"),
-    "report": ("scenarios.report.command", "what runs showed: a page, pictures, Markdown"),
+    "report": ("scenarios.report.command", "what runs showed: a page, or Markdown"),
 }
 RESULTS_OF = {"hostile": "hostile", "chaos": "chaos", "huge": "huge", "observe": "observed"}
 

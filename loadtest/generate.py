@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import fill, indent
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,17 +23,13 @@ from loadtest.workload.recipe import CHOICES, REJECTED, UNUSUAL, BadRecipe, Reci
 from loadtest.workload.stream import Generation
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
-FIELDS: dict[str, Any] = {  # of a recipe file
-    **dict.fromkeys(("feed", *CHOICES), str),
-    **dict.fromkeys(("rows", "seed", "file", "segment_bytes"), int),
-    **dict.fromkeys(("columns", "defects"), dict),
-    "size": str | int,
-    "byte_order_mark": bool,
-}
+_OTHERS = {"size": str | int, "columns": dict, "defects": dict}  # than in a recipe
+FIELDS: dict[str, Any] = {"feed": str} | get_type_hints(Recipe) | _OTHERS  # of a recipe file
+del FIELDS["schema"], FIELDS["text_bytes"]
 _RecipeFile = msgspec.defstruct(
     "_RecipeFile", [(name, kind, None) for name, kind in FIELDS.items()], forbid_unknown_fields=True
 )
-_FORMS = "".join(f"  {form}\n" for form in FORMS.values())
+_FORMS = "".join(f"  {form}\n" for form in FORMS)
 EPILOG = f"""distributions ("?0.1" behind one leaves a tenth of the cells empty):
 {_FORMS}
 rows that are rejected, as --defects KIND=SHARE of the rows:
@@ -61,11 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rows", type=int, help="how many rows; or:")
     add("--size", help="how large the file is before compression: 10KB, 1.5GB, 64MiB (the last row that fits ends it)")
     add("--out", default="generated.csv", help="a path, - for stdout, or s3://bucket/key (default generated.csv)")
-    add(
-        "--expected",
-        type=Path,
-        help="where what must be found goes (default: beside the file; here for S3; no file for -)",
-    )
+    add("--expected", type=Path, help="file of what must be found (default: beside the file; here for S3; none for -)")
     add("--seed", type=int, help="the same seed gives the same bytes (default 1)")
     add("--column", action="append", metavar="NAME=DISTRIBUTION", help="repeat; new names are more columns")
     add("--defects", action="append", metavar="KIND=SHARE", help="repeat; see below")
@@ -85,10 +77,10 @@ def recipe_from(arguments: argparse.Namespace) -> Recipe:
     given = {name: value for name, value in vars(arguments).items() if name in FIELDS and value is not None}
     if "rows" in given or "size" in given:
         fields |= {"rows": None, "size": None}
-    columns = _pairs(arguments.column, "NAME=DISTRIBUTION")
-    defects = _pairs(arguments.defects, "KIND=SHARE")
-    both = {"columns": fields.get("columns", {}) | columns, "defects": fields.get("defects", {}) | defects}
-    fields = fields | given | both
+    fields |= given | {
+        "columns": fields.get("columns", {}) | _pairs(arguments.column, "NAME=DISTRIBUTION"),
+        "defects": fields.get("defects", {}) | _pairs(arguments.defects, "KIND=SHARE"),
+    }
     if arguments.segment_mb is not None:
         fields["segment_bytes"] = int(arguments.segment_mb * 2**20)
     if "feed" not in fields:

@@ -16,7 +16,7 @@ WORDS = {
     r"nobody": "no one",
     r"mend|mends|mended|mending": "fix",
     r"bury|buries|buried": "dead-letter",
-    r"is no [a-z]+|(?<!there )(?:are|was|were) no (?!longer|more)[a-z]+": "is not a ...; does not exist",
+    r"is no (?!longer|more)[a-z]+|(?<!there )(?:are|was|were) no (?!longer|more)[a-z]+": "is not a ...; does not exist",
     r"so (?:many|much)": "a plain number, or 'that many'",
     r"in vain": "without success",
     r"the books|books|bookkeeping": "row counts",

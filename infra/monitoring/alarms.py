@@ -146,7 +146,7 @@ def _oldest_file(sources: Sources) -> Watch:
     window = Duration.minutes(RECONCILER_RUNS * sources.settings.reconcile_minutes)
     return Watch(
         "OldestFile",
-        "A file is unfinished for longer than expected; INSUFFICIENT_DATA: the reconciler has stopped reporting.",
+        "A file has been unfinished for longer than expected; INSUFFICIENT_DATA: the reconciler has stopped reporting.",
         sources.own(Metric.OLDEST_UNFINISHED_FILE, MAXIMUM, period=window),
         threshold=sources.settings.alarms.oldest_file_s,
         missing=MissingData.NOTIFIED,  # each run reports, 0 if all is well: no data means that it does not run

@@ -37,8 +37,8 @@ def _rows(sources: Sources, alarms: Sequence[cloudwatch.IAlarm]) -> list[tuple[s
         ),
         (
             "Lag",
-            "Ages should stay well below the alarm thresholds, and the time to drain should fall. An age that rises in "
-            "a straight line is one stuck file or message; a growing backlog means too little capacity.",
+            "Ages should stay well below the alarm thresholds, and the time to drain should fall. An age that rises "
+            "linearly means one stuck file or message; a growing backlog means too little capacity.",
             lag(sources),
         ),
         (

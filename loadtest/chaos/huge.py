@@ -31,6 +31,7 @@ _COLUMNS = {"city": "text:1:2", "note": "text:2:40"} | {f"code_{n}": "uniform:0:
 _DEFECTS = {"bad_number": 0.00002, "quotes": 0.2, "line_breaks": 0.5}
 _SAMPLE_BYTES = 4 * MB  # shows how well a file is compressed
 KINDS = ("plain", "gzip", "costs")
+SHOWN = ("rows", "seconds", "rows_per_s", "kills", "hand_overs", "segments", "ledger_write_units_per_file")
 _COSTS = {1_000: 50, 1_000_000: 20, 10_000_000: 5, 200_000_000: 1}  # files by size
 Report = Callable[[str], None]
 
@@ -70,9 +71,6 @@ def perform(case: HugeCase, report: Report) -> dict[str, Any]:
             "bytes": sum(file.bytes for file in files),
             "seconds": round(seconds, 1),
             "rows_per_s": round(sum(file.rows for file in files) / seconds),
-            "workers": len(case.skews_s),
-            "function_s": case.function_s,
-            "puts_repeated": here.simulator.statistics.items - found.tables[TABLE].items,
             **_costs(here, replayed, files),
             **fared(here),
             **figures(files, found, judge(files, found)),
@@ -115,13 +113,10 @@ def _load(here: Testbed, case: HugeCase, files: Sequence[Expected], report: Repo
 
 
 def _costs(here: Testbed, replayed: Replayed, files: Sequence[Expected]) -> dict[str, Any]:
-    costs, rows = here.ledger.costs, sum(file.rows for file in files)
+    costs = here.ledger.costs
     return {
-        "table_write_units": replayed.write_units,
         "ledger_write_units": dict(costs.units),
-        "ledger_writes": dict(costs.writes),
         "ledger_write_units_per_file": round(costs.total / len(files), 2),
-        "ledger_write_units_per_million_rows": round(costs.total / rows * 1e6, 1),
         "ledger_share_of_write_units": round(costs.total / (costs.total + replayed.write_units), 6),
     }
 
@@ -133,30 +128,22 @@ def _missed_aims(case: HugeCase, result: Mapping[str, Any]) -> list[str]:
 
 def cases(arguments: argparse.Namespace) -> list[HugeCase]:
     """Return what is to be loaded."""
-    seed = arguments.seed
-    plain = HugeCase(
-        name="plain",
-        sizes=[arguments.plain_mb * MB],
-        skews_s=(0.0,) * arguments.workers,
-        kill_every_s=arguments.kill_every_s,
-        aims={"kills": 1},
-        seed=seed,
-    )
-    packed = HugeCase(
-        name="gzip",
-        sizes=[arguments.gzip_mb * MB],
-        is_gzip=True,
-        skews_s=(0.0, 0.0),
-        function_s=arguments.function_s,
-        aims={"hand_overs": 3},
-        seed=seed,
-    )
-    costs = [
-        HugeCase(name=f"costs, files of {size // 1000} KB", sizes=[size] * count, seed=seed)
-        for size, count in _COSTS.items()
-    ]
-    chosen = {"plain": [plain], "gzip": [packed], "costs": costs}
-    return [case for kind in KINDS if kind in (arguments.only or KINDS) for case in chosen[kind]]
+    seed, workers = arguments.seed, (0.0,) * arguments.workers
+    plain: dict[str, Any] = {
+        "sizes": [arguments.plain_mb * MB],
+        "skews_s": workers,
+        "kill_every_s": arguments.kill_every_s,
+    }
+    packed: dict[str, Any] = {"sizes": [arguments.gzip_mb * MB], "is_gzip": True, "skews_s": (0.0, 0.0)}
+    chosen = {
+        "plain": [HugeCase(name="plain", seed=seed, aims={"kills": 1}, **plain)],
+        "gzip": [HugeCase(name="gzip", seed=seed, aims={"hand_overs": 3}, function_s=arguments.function_s, **packed)],
+        "costs": [
+            HugeCase(name=f"costs, files of {size // 1000} KB", sizes=[size] * count, seed=seed)
+            for size, count in _COSTS.items()
+        ],
+    }
+    return [case for kind in arguments.only or KINDS for case in chosen[kind]]
 
 
 OPTIONS = {
@@ -182,12 +169,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(result: dict[str, Any]) -> None:
-    print(
-        f"{result['case']}: {result['rows']:,} rows in {result['seconds']:,} s ({result['rows_per_s']:,} rows/s), "
-        f"{result['kills']} kills, {result['hand_overs']} hand-overs, {result['segments']} segments; the ledger took "
-        f"{result['ledger_write_units_per_file']:,} write units a file, "
-        f"{result['ledger_share_of_write_units']:.3%} of all",
-        flush=True,
-    )
+    print(f"{result['case']}: {', '.join(f'{name} {result[name]:,}' for name in SHOWN)}", flush=True)
     for problem in result["problems"]:
         print(f"WRONG: {problem}")

@@ -5,14 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Status
-from loadtest.workload.checksum import KnownOutcome
+from loadtest.workload.checksum import U64, KnownOutcome
 from loadtest.workload.recipe import Recipe
 
-Hashes = NDArray[np.uint64]
 ONLY_COMPLETE = frozenset({Status.COMPLETE})
 Entry = Mapping[str, Any]
 
@@ -49,7 +45,7 @@ class TableFound:
     checksum: int  # of all of them, by `loadtest.workload.checksum`
     overwritten: int | None = None  # puts of other content under a key that the table held. None: no one saw the puts
     refused: Sequence[str] = ()  # what DynamoDB would not have taken, if anything: a sentence each
-    hashes: Hashes | None = field(default=None, compare=False, repr=False)  # where a file may leave some of its rows
+    hashes: U64 | None = field(default=None, compare=False, repr=False)  # where a file may leave some of its rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +69,10 @@ _LEFT_BEHIND = (Status.PENDING, Status.WAITING)  # by a file that failed or was 
 
 def unfinished(ledger: Sequence[Entry]) -> Iterator[str]:
     """Yield a sentence for each entry that someone still works on, or that waits for someone."""
-    given_up = {
-        (entry[LedgerKeys.PARTITION_KEY], _version(entry))
-        for entry in ledger
-        if entry.get("status") in (Status.FAILED, Status.SUPERSEDED)
-    }
+    given_up = {_version(entry) for entry in ledger if entry.get("status") in (Status.FAILED, Status.SUPERSEDED)}
     for entry in ledger:
         status = entry.get("status")
-        is_left = status in _LEFT_BEHIND and (entry[LedgerKeys.PARTITION_KEY], _version(entry)) in given_up
+        is_left = status in _LEFT_BEHIND and _version(entry) in given_up
         is_over = is_left or status in (*FINAL_STATUSES, *_SEGMENT_ENDS, None)
         if not is_over or float(entry.get("lease_until", 0)) > 0:
             lease = f"its lease runs to {entry.get('lease_until')}"
@@ -97,9 +89,6 @@ def is_segment(entry: Entry) -> bool:
     return str(entry[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.SEGMENT_PREFIX)
 
 
-def _version(entry: Entry) -> str:
-    """Return which version of the object an entry is about."""
-    name = str(entry[LedgerKeys.SORT_KEY])
-    if is_segment(entry):
-        return name.removeprefix(LedgerKeys.SEGMENT_PREFIX).rpartition("#")[0]
-    return name.removeprefix(LedgerKeys.FILE_PREFIX)
+def _version(entry: Entry) -> tuple[str, str]:
+    """Return which version of which object the entry of a file or segment is about; of the HEAD, none."""
+    return entry[LedgerKeys.PARTITION_KEY], entry[LedgerKeys.SORT_KEY].partition("#")[2].partition("#")[0]

@@ -13,6 +13,7 @@ from loadtest.workload.checksum import MODULUS
 from loadtest.workload.recipe import Recipe
 from loadtest.workload.stream import GROUP, hashes_of
 
+Entries = Mapping[str, Sequence[Entry]]  # by the file's name
 SHOWN = 20
 BLOCK_BYTES = 4 * 1024 * 1024  # the text that is written at a time: docs/decisions/0005
 COUNTS = ("rows_read", "rows_written", "rows_rejected", "rows_superseded")
@@ -101,7 +102,7 @@ def _judge_file(file: Expected, entries: Sequence[Entry], rejects: Counter[str],
     for entry in entries:
         counts = [int(entry.get(name, 0)) for name in COUNTS]
         result.problems += _entry_problems(file, entry, counts)
-        if _is_complete(entry):
+        if entry["status"] == Status.COMPLETE:
             result.doubled += max(0, counts[0] - file.rows)
             result.problems += _count_problems(file, counts)
     if _is_needed(file, entries):
@@ -121,13 +122,9 @@ def _replaced(entries: Sequence[Entry]) -> list[str]:
     return [f"#{name.removeprefix(LedgerKeys.FILE_PREFIX)}#" for name in others if name]
 
 
-def _is_complete(entry: Entry) -> bool:
-    return bool(entry["status"] == Status.COMPLETE)
-
-
 def _is_needed(file: Expected, entries: Sequence[Entry]) -> bool:
     """Return whether each row of a file must be there: it is complete, or had to be."""
-    return file.statuses == ONLY_COMPLETE or any(map(_is_complete, entries))
+    return file.statuses == ONLY_COMPLETE or any(entry["status"] == Status.COMPLETE for entry in entries)
 
 
 def _entry_problems(file: Expected, entry: Entry, counts: Sequence[int]) -> Iterator[str]:
@@ -146,10 +143,10 @@ def _entry_problems(file: Expected, entry: Entry, counts: Sequence[int]) -> Iter
 
 def _count_problems(file: Expected, counts: Sequence[int]) -> Iterator[str]:
     read, _, rejected, superseded = counts
-    if (read, rejected) != (file.rows, sum(file.rejected.values())):
+    if (read, rejected) != (file.rows, file.rows_rejected):
         yield (
             f"{file.name}: the ledger has {read:,} rows read and {rejected:,} rejected, "
-            f"expected {file.rows:,} and {sum(file.rejected.values()):,}"
+            f"expected {file.rows:,} and {file.rows_rejected:,}"
         )
     least, most = file.superseded
     if not least <= superseded <= most:
@@ -168,9 +165,7 @@ def _judge_rejects(file: Expected, found: Counter[str], result: CheckResult) -> 
         result.problems.append(f"{file.name}: the rejects have {_sorted(extra)} too many")
 
 
-def _judge_table(
-    name: str, files: Sequence[Expected], entries: Mapping[str, Sequence[Entry]], found: Found, result: CheckResult
-) -> None:
+def _judge_table(name: str, files: Sequence[Expected], entries: Entries, found: Found, result: CheckResult) -> None:
     needed = [file for file in files if _is_needed(file, entries.get(file.name, ()))]
     expected = sum(file.items for file in needed)
     result.rows_expected += expected
@@ -210,13 +205,7 @@ def _judge_content(name: str, table: TableFound, expected: int, checksum: int, r
         )
 
 
-def _judge_puts(
-    name: str,
-    table: TableFound,
-    files: Sequence[Expected],
-    entries: Mapping[str, Sequence[Entry]],
-    result: CheckResult,
-) -> None:
+def _judge_puts(name: str, table: TableFound, files: Sequence[Expected], entries: Entries, result: CheckResult) -> None:
     """Each row that was written and not superseded may replace an earlier one of its key; and so may those rows whose
     earlier one stands in the block before: that one is in the table by then, and counts as superseded afterwards."""
     if table.overwritten is None:
@@ -241,9 +230,7 @@ def _leftovers(found: Found) -> Iterator[str]:
     yield from found.troubles
 
 
-def _event_problems(
-    known: set[str], entries: Mapping[str, Sequence[Entry]], events: Sequence[Mapping[str, Any]]
-) -> Iterator[str]:
+def _event_problems(known: set[str], entries: Entries, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     ids_by_name: dict[str, set[str]] = defaultdict(set)
     for event in events:
         ids_by_name[_name(known, event)].add(str(event["id"]))

@@ -22,7 +22,7 @@ def write_document(path: Path, document: dict[str, object]) -> None:
 def origin(*, seed: int, command: str | None = None) -> dict[str, object]:
     """Return what is needed to get figures measured now again; without another, the command is the one given."""
     return {
-        "command": command or command_line(),
+        "command": command or shlex.join(["python", "-m", "loadtest", *sys.argv[1:]]),
         "seed": seed,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": subprocess.run(
@@ -31,12 +31,3 @@ def origin(*, seed: int, command: str | None = None) -> dict[str, object]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "versions": {name: version(name) for name in ("boto3", "pyarrow", "msgspec")},
     }
-
-
-def command_line() -> str:
-    """Return the command that was given, as it can be given again; where its result goes does not matter."""
-    given = sys.argv[1:]
-    if "--out" in given:
-        at = given.index("--out")
-        given = given[:at] + given[at + 2 :]
-    return shlex.join(["python", "-m", "loadtest", *given])

@@ -7,7 +7,7 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -201,27 +201,16 @@ class Every:
 
 
 def fared(testbed: Testbed) -> dict[str, Any]:
-    """Return how often workers ended and messages came back, and what went wrong with the services."""
+    """Return how often workers ended and messages were delivered, and what went wrong with the services."""
     fleet, statistics, log = testbed.fleet, testbed.simulator.statistics, list(testbed.fleet.log())
-    said = Counter(str(line.get("message")) for line in log)
-    faults = {
-        "table": dict(statistics.faults),
-        "ledger": dict(testbed.ledger.faults),
-        "s3_cut": testbed.s3.counts["cut"],
-    }
+    cut = testbed.s3.counts["cut"]
     return {
         "kills": fleet.ended["killed"],
         "freezes": fleet.freezes,
         "deployments": fleet.deployments,
-        "ended": dict(fleet.ended),
         "deliveries": sum(line.get("received", 0) for line in log),
-        "redelivered_to_live_workers": sum(line.get("redelivered", 0) for line in log),
-        "hand_overs": said["message handed over"],
-        "came_back": said["message will be retried"],
-        "put_back": said["work put back"],
-        "reconciled": _sums(line for line in log if line.get("message") == "reconciled"),
-        "faults": faults,
-        "table_requests": statistics.requests,
+        "hand_overs": sum(line.get("message") == "message handed over" for line in log),
+        "faults": {"table": dict(statistics.faults), "ledger": dict(testbed.ledger.faults), "s3_cut": cut},
         "puts": statistics.items,
     }
 
@@ -243,11 +232,3 @@ def figures(files: Sequence[Expected], found: Found, check_result: CheckResult) 
         "statuses": {**statuses, "": len({(file.key, file.etag) for file in files} - known)},
         "problems": check_result.shown,
     }
-
-
-def _sums(lines: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return the sums of what the reconciler says it found."""
-    total: Counter[str] = Counter()
-    for line in lines:
-        total.update({name: value for name, value in line.items() if type(value) is int})
-    return dict(total)

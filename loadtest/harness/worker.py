@@ -69,7 +69,6 @@ class Poller:
 
     def _show_soon(self, handle: str) -> threading.Timer:
         """Make a message visible while it is worked on: another worker will have it too."""
-        print('{"redelivered": 1}', flush=True)
         shown = {"QueueUrl": self._url, "ReceiptHandle": handle, "VisibilityTimeout": 0}
         timer = threading.Timer(random.uniform(0.0, 3.0), self._client.change_message_visibility, kwargs=shown)
         timer.daemon = True

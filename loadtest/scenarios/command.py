@@ -93,7 +93,7 @@ def _run_one(scenario: Scenario, target: Target, arguments: argparse.Namespace) 
         how = {"scale": scale, "seed": seed, "patience_s": arguments.patience_s}
         document |= perform(scenario, target, progress=progress, logs=logs, **how)
     write_document(_path(arguments, scenario), document)
-    reported = ReportedRun(scenario.name, document)
+    reported = ReportedRun(document)
     print("\n  ".join(reported.lines()), flush=True)
     if logs.exists():
         print(f"  The logs are in {logs}.", flush=True)

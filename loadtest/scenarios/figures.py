@@ -44,16 +44,16 @@ def read_emf(line: str) -> MetricLine | None:
     """
     if METRIC_NAMESPACE not in line:  # as in most lines of a log
         return None
-    try:
-        document = json.loads(line)
-        about = document["_aws"]
+    with suppress(ValueError, TypeError, KeyError):
+        about = (document := json.loads(line))["_aws"]
         (directive,) = about["CloudWatchMetrics"]
-        if directive["Namespace"] != METRIC_NAMESPACE:
-            return None
-        values = {metric["Name"]: document[metric["Name"]] for metric in directive["Metrics"]}
-        return MetricLine(document[Dimension.STACK], document.get(Dimension.FEED), values, about["Timestamp"] / 1000)
-    except (ValueError, TypeError, KeyError):
-        return None
+        if directive["Namespace"] == METRIC_NAMESPACE:
+            values, at_s = (
+                {one["Name"]: document[one["Name"]] for one in directive["Metrics"]},
+                about["Timestamp"] / 1000,
+            )
+            return MetricLine(document[Dimension.STACK], document.get(Dimension.FEED), values, at_s)
+    return None
 
 
 class Invocation(NamedTuple):
@@ -63,6 +63,11 @@ class Invocation(NamedTuple):
     seconds: float
     memory_mb: int
     used_mb: int
+
+    @property
+    def begun_s(self) -> float:
+        """When it began."""
+        return self.ended_s - self.seconds
 
 
 @dataclass(slots=True)
@@ -79,7 +84,15 @@ class FunctionLog:
         """Return what is in these lines; each with its time, epoch seconds."""
         log = cls()
         for at_s, line in lines:
-            log._take(line, at_s)
+            if _CRASHED.search(line):
+                log.crashes.append(line)
+            if report := _REPORT.match(line):
+                log.invocations.append(Invocation(at_s, float(report[1]) / 1000, int(report[2]), int(report[3])))
+            elif metrics := read_emf(line):
+                log.metrics.append(metrics)
+            elif line.startswith("{"):
+                with suppress(ValueError):
+                    log.entries.append(json.loads(line))
         return log
 
     def total(self, metric: str) -> float:
@@ -99,20 +112,9 @@ class FunctionLog:
 
     def at_work(self, *, begun_s: float, times: Sequence[float]) -> list[int]:
         """Return how many functions ran at each of these times, which are seconds since `begun_s`."""
-        begun = sorted(one.ended_s - one.seconds - begun_s for one in self.invocations)
+        begun = sorted(one.begun_s - begun_s for one in self.invocations)
         ended = sorted(one.ended_s - begun_s for one in self.invocations)
         return [bisect_right(begun, at_s) - bisect_left(ended, at_s) for at_s in times]
-
-    def _take(self, line: str, at_s: float) -> None:
-        if _CRASHED.search(line):
-            self.crashes.append(line)
-        if report := _REPORT.match(line):
-            self.invocations.append(Invocation(at_s, float(report[1]) / 1000, int(report[2]), int(report[3])))
-        elif metrics := read_emf(line):
-            self.metrics.append(metrics)
-        elif line.startswith("{"):
-            with suppress(ValueError):
-                self.entries.append(json.loads(line))
 
 
 class LogReader:

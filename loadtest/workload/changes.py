@@ -9,7 +9,7 @@ import csv
 import io
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -18,12 +18,10 @@ from loadtest.workload.checksum import Checksum, KnownOutcome
 
 VERSION = "version"  # the attribute by which changes are ordered
 NOT_SUMMED = frozenset({"ttl"})  # when a deleted item is forgotten
-COLUMNS = ("op", "account", "entry", "version", "amount", "state", "note")
 PUT, UPDATE, DELETE = "I", "U", "D"
 MOST_VERSIONS = 6
 DOUBLED, IN_ORDER, BAD = 0.05, 0.2, 0.002  # shares: of rows, of keys, of rows
 BEFORE = {PUT: (PUT, UPDATE, UPDATE, DELETE), UPDATE: (PUT, UPDATE, UPDATE, DELETE), DELETE: (PUT, UPDATE)}
-PORTION_ROWS = 4096
 _BAD_ROWS = {Reason.BAD_OPERATION: {"op": "X"}, Reason.NO_VERSION: {"version": ""}}
 Item = Mapping[str, Mapping[str, Any]]
 
@@ -77,13 +75,12 @@ class History:
             version += chance.randint(1, 9)
             change = self._change(op, account, entry, str(version), is_whole=number == 0 or not is_in_order)
             item, op = dict(change.after(item)), chance.choice(BEFORE[op])
-            if is_in_order:
-                self._in_order[file].append(change)
-                rows += 1
-                continue
-            for _ in range(1 + (chance.random() < DOUBLED)):
-                chance.choice(self.files).append(change)
-                rows += 1
+            dealt = [self._in_order[file]]
+            if not is_in_order:
+                dealt = [chance.choice(self.files) for _ in range(1 + (chance.random() < DOUBLED))]
+            for changes in dealt:
+                changes.append(change)
+            rows += len(dealt)
         self.items.append(item)
         return rows
 
@@ -104,6 +101,7 @@ class History:
             changes.insert(self._chance.randrange(len(changes)), change._replace(**_BAD_ROWS[reason]))
 
 
+COLUMNS = ChangeRow._fields
 _history = lru_cache(maxsize=8)(History)
 
 
@@ -115,14 +113,17 @@ class ChangesFile:
 
     def __init__(self, *, seed: int, files: int, rows: int, file: int, wide_bytes: int = 0) -> None:
         history = _history(seed, files, rows, wide_bytes)
-        self._changes, rejected = history.files[file], history.rejected[file]
+        changes, rejected = history.files[file], history.rejected[file]
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *changes])
+        self._data = text.getvalue().encode()
+        self.most_bytes = self.likely_bytes = size = len(self._data)
         summed = Checksum()
         summed.add([] if file else history.items)
-        self.most_bytes = self.likely_bytes = size = sum(map(len, self))
         self.has_rejects = bool(rejected)
-        kept = len(self._changes) - rejected.total()
+        kept = len(changes) - rejected.total()
         self.known_outcome = KnownOutcome(
-            rows=len(self._changes),
+            rows=len(changes),
             rejected=dict(sorted(rejected.items())),
             superseded=(0, kept),
             items=summed.items,
@@ -133,13 +134,5 @@ class ChangesFile:
         )
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the file's bytes, some 100 KB at a time."""
-        yield _lines([COLUMNS])
-        for first in range(0, len(self._changes), PORTION_ROWS):
-            yield _lines(self._changes[first : first + PORTION_ROWS])
-
-
-def _lines(rows: Sequence[tuple[str, ...]]) -> bytes:
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\n").writerows(rows)
-    return out.getvalue().encode()
+        """Yield the file's bytes at once: such files are small."""
+        yield self._data

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,14 +12,6 @@ from loadtest.workload.checksum import words
 from loadtest.workload.generators import ROW_MASK, CellEncoder, Digits, EncodedCell, Numbers, Pieces, Pool, sampler
 from loadtest.workload.recipe import LINE_BREAKS, QUOTES, BadRecipe, Recipe
 
-FORMS = {
-    "uniform": "uniform:LOW:HIGH[:DECIMALS]",
-    "zipf": "zipf:EXPONENT:VALUES[:PREFIX]",
-    "choice": "choice:VALUE|VALUE=WEIGHT|...",
-    "text": "text:WORDS[:MOST_WORDS]",
-    "timestamp": "timestamp:FIRST_DAY:LAST_DAY",
-    "default": "default",
-}
 _EMPTY = re.compile(r"(.*)\?(0?\.[0-9]+|[01](?:\.0*)?)", re.DOTALL)
 POOL = 2048  # cells of free text, or times
 MOST_VALUES = 8_192  # of a column of numbers: of more, these are evenly apart
@@ -40,7 +31,7 @@ def generator_of(encoder: CellEncoder, pieces: Pieces) -> Pool | Digits:
     if name == schema.numbering_column:
         if text not in (None, "default"):
             raise BadRecipe(f"column {name} keeps the keys apart; it cannot be {text}.")
-        return Digits(encoder, pieces, _numbering(encoder.recipe), 13, is_numbering=True)
+        return Digits(encoder, pieces, _numbering(encoder.recipe), 13)
     if name == schema.partition_column and text is None:
         return Digits(encoder, pieces, _partitions(encoder), 10)
     cells = _cells(encoder, text or "default")
@@ -54,14 +45,13 @@ def _cells(encoder: CellEncoder, text: str) -> Cells:
     match = _EMPTY.fullmatch(text)
     bare, empty = (match[1], float(match[2])) if match else (text, 0.0)
     kind, _, rest = bare.partition(":")
-    if kind not in FORMS:
-        raise BadRecipe(f"{text!r} is not a distribution; accepted are {', '.join(FORMS.values())}.")
+    if kind not in DISTRIBUTIONS:
+        raise BadRecipe(f"{text!r} is not a distribution; accepted are {', '.join(FORMS)}.")
+    form, cells_of = DISTRIBUTIONS[kind]
     arguments = [rest] if kind == "choice" else rest.split(":") if rest else []
-    chance = random.Random(f"{encoder.recipe.seed}\0{encoder.name}")
     try:
-        cells = _CELLS[kind](encoder, chance, arguments)
+        cells = cells_of(encoder, arguments)
     except (ValueError, ArithmeticError, IndexError) as error:
-        form = FORMS[kind]
         raise BadRecipe(f"column {encoder.name}: {text} is not understood ({error}); the form is {form}.") from error
     return _with_empty(encoder, cells, empty) if empty else cells
 
@@ -102,23 +92,19 @@ def _with_empty(encoder: CellEncoder, cells: Cells, share: float) -> Cells:
     return [*cells, encoder.encode("", weight=sum(cell.weight for cell in cells) * share / (1 - share))]
 
 
-Arguments = Sequence[str]
-Chance = random.Random
-
-
-def _default(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
+def _default(encoder: CellEncoder, arguments: Sequence[str]) -> Cells:
     column = encoder.column
     if column.timestamp:
-        return _timestamp(encoder, chance, ())
+        return _timestamp(encoder, ())
     if column.type in ("S", "N"):
-        return _text(encoder, chance, ()) if column.type == "S" else _uniform(encoder, chance, ("0", "9999.99"))
+        return _text(encoder, ()) if column.type == "S" else _uniform(encoder, ("0", "9999.99"))
     if column.type == "BOOL":
         return [encoder.encode(names[0]) for names in (column.true, column.false)]
     make = {"B": _binary, "SS": _members, "NS": _members}.get(column.type, _document)
-    return [make(encoder, chance) for _ in range(POOL // 2)]
+    return [make(encoder) for _ in range(POOL // 2)]
 
 
-def _uniform(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
+def _uniform(encoder: CellEncoder, arguments: Sequence[str]) -> Cells:
     low, high = arguments[:2]
     decimals = int(arguments[2]) if len(arguments) > 2 else max(len(t.partition(".")[2]) for t in (low, high))
     first, last = (round(float(text) * 10**decimals) for text in (low, high))
@@ -129,7 +115,7 @@ def _uniform(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cell
     return [encoder.number(f"{number / 10**decimals:.{decimals}f}") for number in numbers]
 
 
-def _zipf(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
+def _zipf(encoder: CellEncoder, arguments: Sequence[str]) -> Cells:
     exponent, count = float(arguments[0]), int(arguments[1])
     prefix = arguments[2] if len(arguments) > 2 else ""
     if not 1 <= count <= MOST_RANKS:
@@ -138,7 +124,7 @@ def _zipf(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
     return [encoder.number(f"{prefix}{rank:0{width}d}", weight=rank**-exponent) for rank in range(1, count + 1)]
 
 
-def _choice(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
+def _choice(encoder: CellEncoder, arguments: Sequence[str]) -> Cells:
     choices = [part.rpartition("=") if "=" in part else (part, "", "1") for part in arguments[0].split("|")]
     cells = [encoder.encode(text, weight=float(weight)) for text, _, weight in choices]
     if min(cell.weight for cell in cells) < 0 or not any(cell.weight for cell in cells):
@@ -146,19 +132,19 @@ def _choice(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells
     return cells
 
 
-def _text(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
+def _text(encoder: CellEncoder, arguments: Sequence[str]) -> Cells:
     least = int(arguments[0]) if arguments else 2
     most = int(arguments[1]) if len(arguments) > 1 else max(least, 6)
     if not 1 <= least <= most <= 10_000:
         raise ValueError("a text has 1 to 10000 words")
     if encoder.column.type != "S" or encoder.column.timestamp:
         raise ValueError("text is for columns of type S")
-    return [encoder.encode(text) for text in _texts(encoder, chance, least, most)]
+    return [encoder.encode(text) for text in _texts(encoder, least, most)]
 
 
-def _texts(encoder: CellEncoder, chance: Chance, least: int, most: int) -> Iterator[str]:
+def _texts(encoder: CellEncoder, least: int, most: int) -> Iterator[str]:
     """Yield free text, of which shares have quotes and delimiters, or line breaks, in them."""
-    quote, delimiter = encoder.dialect.quote, encoder.dialect.delimiter
+    quote, delimiter, chance = encoder.dialect.quote, encoder.dialect.delimiter, encoder.chance
     coded = [word.encode(encoder.dialect.encoding, "ignore").decode(encoder.dialect.encoding) for word in WORDS]
     known = [word for word in WORDS if word in coded and word not in encoder.dialect.null_values]
     known = [word for word in known if encoder.recipe.quoting == "all" or not encoder.quotes(word)]
@@ -167,10 +153,9 @@ def _texts(encoder: CellEncoder, chance: Chance, least: int, most: int) -> Itera
         raise BadRecipe(f"the feed's files know no quotes: {QUOTES} and {LINE_BREAKS} cannot be made.")
     if quoted + broken > POOL:
         raise BadRecipe(f"the shares of {QUOTES} and {LINE_BREAKS} add up to more than all.")
+    space = "_" if delimiter == " " and not quote else " "
     for number in range(POOL):
-        text = ("_" if delimiter == " " and not quote else " ").join(
-            chance.choices(known, k=chance.randint(least, most))
-        )
+        text = space.join(chance.choices(known, k=chance.randint(least, most)))
         at = chance.randint(1, len(text))
         if number < quoted:
             text = text[:at] + chance.choice(quote + delimiter) + text[at:] + chance.choice(quote + delimiter)
@@ -179,12 +164,12 @@ def _texts(encoder: CellEncoder, chance: Chance, least: int, most: int) -> Itera
         yield text
 
 
-def _timestamp(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
+def _timestamp(encoder: CellEncoder, arguments: Sequence[str]) -> Cells:
     """Times of the column's zone from the first day to the last, whole days where the unit is one.
 
     They keep clear of the hours in which clocks change, where not every time is one or one only.
     """
-    column, zone = encoder.column, ZoneInfo(encoder.column.zone)
+    column, zone, chance = encoder.column, ZoneInfo(encoder.column.zone), encoder.chance
     first, last = (datetime.fromisoformat(day).replace(tzinfo=UTC) for day in arguments or ("2026-01-01", "2026-12-31"))
     form, cells = column.timestamp[0] if column.timestamp else "iso", []
     for _ in range(POOL):
@@ -197,20 +182,21 @@ def _timestamp(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Ce
     return cells
 
 
-def _binary(encoder: CellEncoder, chance: Chance) -> EncodedCell:
-    data = chance.randbytes(chance.randint(8, 24))
+def _binary(encoder: CellEncoder) -> EncodedCell:
+    data = encoder.chance.randbytes(encoder.chance.randint(8, 24))
     text = data.hex() if encoder.column.encoding == "hex" else base64.b64encode(data).decode()
     return encoder.encode(text, data)
 
 
-def _members(encoder: CellEncoder, chance: Chance) -> EncodedCell:
+def _members(encoder: CellEncoder) -> EncodedCell:
     is_numbers, separator = encoder.column.type == "NS", encoder.column.separator
     known = [str(n) for n in range(30, 60)] if is_numbers else [word for word in WORDS if separator not in word]
-    found = chance.choices(known, k=chance.randint(1, 4))
+    found = encoder.chance.choices(known, k=encoder.chance.randint(1, 4))
     return encoder.encode(separator.join(found), set(found))
 
 
-def _document(encoder: CellEncoder, chance: Chance) -> EncodedCell:
+def _document(encoder: CellEncoder) -> EncodedCell:
+    chance = encoder.chance
     number, word = chance.randrange(1000), chance.choice(WORDS)
     value: Any = [number, word, number % 2 == 0]
     item: Any = [{"N": str(number)}, {"S": word}, {"BOOL": number % 2 == 0}]
@@ -221,11 +207,12 @@ def _document(encoder: CellEncoder, chance: Chance) -> EncodedCell:
     return encoder.encode(text, item)
 
 
-_CELLS: dict[str, Callable[[CellEncoder, Chance, Arguments], Cells]] = {
-    "default": _default,
-    "uniform": _uniform,
-    "zipf": _zipf,
-    "choice": _choice,
-    "text": _text,
-    "timestamp": _timestamp,
+DISTRIBUTIONS: dict[str, tuple[str, Callable[[CellEncoder, Sequence[str]], Cells]]] = {  # their forms, and their cells
+    "uniform": ("uniform:LOW:HIGH[:DECIMALS]", _uniform),
+    "zipf": ("zipf:EXPONENT:VALUES[:PREFIX]", _zipf),
+    "choice": ("choice:VALUE|VALUE=WEIGHT|...", _choice),
+    "text": ("text:WORDS[:MOST_WORDS]", _text),
+    "timestamp": ("timestamp:FIRST_DAY:LAST_DAY", _timestamp),
+    "default": ("default", _default),
 }
+FORMS = [form for form, _ in DISTRIBUTIONS.values()]

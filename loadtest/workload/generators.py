@@ -4,6 +4,7 @@ A row's number has the file's in its high bits. What a row has depends on its nu
 was made before it.
 """
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -39,7 +40,7 @@ class CellEncoder:
         self.attribute, self.is_dropped = self.column.name or name, self.schema.is_dropped(name)
         self.before = b"" if is_first else self.dialect.delimiter.encode(self.dialect.encoding)
         self.in_template = any(name in sources(text) for _, text in self.schema.templates)
-        self.seed = seed_of(recipe.seed, "column", name)
+        self.seed, self.chance = seed_of(recipe.seed, "column", name), random.Random(f"{recipe.seed}\0{name}")
         self._comment = self.dialect.comment if is_first else ""
 
     def encode(self, text: str, content: Any = None, *, weight: float = 1.0) -> EncodedCell:
@@ -47,19 +48,14 @@ class CellEncoder:
         text = text.strip() if self.dialect.trim else text
         is_unquoted = not (self.quotes(text) and self.dialect.quote)
         is_null = content is None and text in self.dialect.null_values and (self.dialect.quoted_nulls or is_unquoted)
-        cell = EncodedCell(self.written(text), None if is_null else text, {}, weight)
-        if self.is_dropped:
-            return cell
-        value: dict[str, Any] = {self.column.type: content}
-        if content is None:
-            value = self._value(self.column.default if is_null else text)
-        return replace(cell, item={self.attribute: value} if value else {})
+        item = {} if self.is_dropped else self._item(self.column.default if is_null else text, content)
+        return EncodedCell(self.written(text), None if is_null else text, item, weight)
 
-    def _value(self, text: str | None) -> dict[str, Any]:
-        """Return what a text means; of none, what the feed says."""
+    def _item(self, text: str | None, content: Any) -> Item:
+        """Return what the item has of a cell; where there is no text, what the feed says."""
         if text is None and self.column.null != "empty":
-            return {"NULL": True} if self.column.null == "null" else {}
-        return {self.column.type: self._content(text or "")}
+            return {self.attribute: {"NULL": True}} if self.column.null == "null" else {}
+        return {self.attribute: {self.column.type: self._content(text or "") if content is None else content}}
 
     def quotes(self, text: str) -> bool:
         """Return whether a text is written in quotes; the empty one never is."""
@@ -220,20 +216,14 @@ class Digits:
     anchor = None
 
     def __init__(
-        self,
-        encoder: CellEncoder,
-        pieces: Pieces,
-        numbers: Callable[[Numbers], Numbers],
-        digits: int,
-        *,
-        is_numbering: bool = False,
+        self, encoder: CellEncoder, pieces: Pieces, numbers: Callable[[Numbers], Numbers], digits: int
     ) -> None:
         self._encoder, self._pieces, self._numbers, self._groups = encoder, pieces, numbers, -(-digits // 4)
         quote = encoder.dialect.quote.encode() if encoder.recipe.quoting == "all" else b""
         self._before, self._after = pieces.constant(encoder.before + quote), pieces.constant(quote)
-        is_text, self._is_numbering = encoder.column.type == "S", is_numbering
+        is_text, self._is_numbering = encoder.column.type == "S", encoder.name == encoder.schema.numbering_column
         self._first, self._dash = pieces.constant(b"" if is_text else b"1"), pieces.constant(b"-" if is_text else b"")
-        self.width = len(encoder.before) + 2 * len(quote) + digits + 6 * is_numbering
+        self.width = len(encoder.before) + 2 * len(quote) + digits + 6 * self._is_numbering
         self.mean_width = float(self.width)
 
     def make(self, numbers: Numbers) -> Cells:

@@ -9,7 +9,7 @@ from ingest.contract import Reason
 from loadtest.workload.checksum import value_sums
 from loadtest.workload.distributions import generator_of
 from loadtest.workload.generators import CellEncoder, Piece, Pieces
-from loadtest.workload.recipe import BadRecipe, Column, Dialect, Recipe, Schema, is_template, sources, template_parts
+from loadtest.workload.recipe import BadRecipe, Recipe, Schema, is_template, sources, template_parts
 
 Cells = dict[str, bytes]  # by column, with the delimiter before it
 KEY_BYTES = (2048, 1024)  # DynamoDB's limits of partition and sort key
@@ -24,7 +24,6 @@ _TYPES = {  # of the columns that may have such a cell; "time": with a timestamp
     Reason.BAD_SET: ("NS",),
     Reason.BAD_JSON: ("L", "M"),
 }
-_CELLS = {Reason.NUMBER_OUT_OF_RANGE: b"1e400", Reason.MISSING_VALUE: b"", Reason.EMPTY_KEY: b""}
 _NEITHER = b"{no!}"  # not a number, boolean, timestamp, binary or JSON
 
 
@@ -36,38 +35,38 @@ class Inject(NamedTuple):
     cells: Cells
 
 
-def injects_of(recipe: Recipe, columns: tuple[str, ...]) -> list[Inject]:
-    """Return the ways in which rows are to be spoiled; each reason's share is divided among its own."""
-    found = []
+def injects_of(recipe: Recipe, before: Cells) -> list[Inject]:
+    """Return the ways in which rows are to be spoiled; each reason's share is divided among its own.
+
+    `before`: what stands before the cell of each column.
+    """
+    found, schema = list[Inject](), recipe.schema
     for reason, share in recipe.rejects.items():
-        ways = _ways(reason, recipe.schema, columns)
+        ways = _ways(reason, schema, before)
         if not ways:
-            raise BadRecipe(
-                f"no column of the feed {recipe.schema.feed!r} can be the reason for {reason}; leave it out."
-            )
+            raise BadRecipe(f"no column of the feed {schema.feed!r} can be the reason for {reason}; leave it out.")
         found += [Inject(reason, share / len(ways), cells) for cells in ways]
     return found
 
 
-def _ways(reason: str, schema: Schema, columns: tuple[str, ...]) -> list[Cells]:
-    d = schema.dialect
-    delimiter, first, last = d.delimiter.encode(d.encoding), columns[0], columns[-1]
-    before = {name: delimiter if name != first else b"" for name in columns}
+def _ways(reason: str, schema: Schema, before: Cells) -> list[Cells]:
+    d, columns = schema.dialect, list(before)
+    first, last = columns[0], columns[-1]
     match reason:
         case Reason.RAGGED_ROW:
             if d.ragged != "reject":
                 raise BadRecipe(f"the feed does not reject ragged rows, it has ragged = {d.ragged!r}; leave them out.")
-            longer: Cells = {last: before[last] + b"x" + delimiter + b"x"}
+            longer: Cells = {last: before[last] + b"x" + d.delimiter.encode(d.encoding) + b"x"}
             return [longer] if first == last else [longer, {last: b""}]
         case Reason.RECORD_TOO_LONG:
-            return [dict.fromkeys(columns, b"") | {first: b"x" * (d.max_record_bytes + 4096)}]
+            return [dict.fromkeys(before, b"") | {first: b"x" * (d.max_record_bytes + 4096)}]
         case Reason.KEY_TOO_LONG | Reason.ITEM_TOO_LARGE:
-            names = _long(reason, schema, columns)
+            cells = _long(reason, schema, columns)
         case _:
-            names = {name: _cell(reason, schema.column(name), d) for name in columns if _fits(reason, name, schema)}
-            if reason == Reason.BAD_ENCODING or len(columns) == 1:
-                names = {name: cell for name, cell in names.items() if cell}
-    return [{name: before[name] + cell} for name, cell in names.items()]
+            found = {name: _cell(reason, name, schema) for name in columns}
+            # Of a single column, an empty cell is a blank line and no row.
+            cells = {name: cell for name, cell in found.items() if cell or (cell is not None and len(columns) > 1)}
+    return [{name: before[name] + cell} for name, cell in cells.items()]
 
 
 def _long(reason: str, schema: Schema, columns: Sequence[str]) -> Cells:
@@ -87,34 +86,32 @@ def _long(reason: str, schema: Schema, columns: Sequence[str]) -> Cells:
     return {}
 
 
-def _fits(reason: str, name: str, schema: Schema) -> bool:
-    """Return whether a cell of a column can be the reason."""
-    column, may_be_null = schema.column(name), "" in schema.dialect.null_values
+def _cell(reason: str, name: str, schema: Schema) -> bytes | None:
+    """Return a cell of a column for which a row is rejected; None if the column cannot be the reason."""
+    column, dialect, is_dropped = schema.column(name), schema.dialect, schema.is_dropped(name)
+    may_be_null = "" in dialect.null_values
     match reason:
         case Reason.BAD_ENCODING:
-            return True
+            return _undecodable(dialect.encoding)
         case Reason.EMPTY_KEY:
             is_filled = any(is_template(source) and name in sources(source) for _, source in schema.keys)
             may_be_empty = column.null != "reject" and (is_filled or column.default is None)
-            return name in schema.key_columns and may_be_null and may_be_empty
+            return b"" if name in schema.key_columns and may_be_null and may_be_empty else None
         case Reason.MISSING_VALUE:
             is_rejected = column.null == "reject" and column.default is None and may_be_null
-            return is_rejected and not schema.is_dropped(name)
-        case _:
-            return ("time" if column.timestamp else column.type) in _TYPES[reason] and not schema.is_dropped(name)
-
-
-def _cell(reason: str, column: Column, dialect: Dialect) -> bytes:
+            return b"" if is_rejected and not is_dropped else None
+    if is_dropped or ("time" if column.timestamp else column.type) not in _TYPES.get(reason, ()):
+        return None
     if reason == Reason.BAD_SET:
         quote = dialect.quote if dialect.delimiter in column.separator else ""
         return f"{quote}1{column.separator * 2}2{quote}".encode()
-    return _undecodable(dialect.encoding) if reason == Reason.BAD_ENCODING else _CELLS.get(reason, _NEITHER)
+    return b"1e400" if reason == Reason.NUMBER_OUT_OF_RANGE else _NEITHER
 
 
-def _undecodable(encoding: str) -> bytes:
-    """Return bytes that are not text in an encoding; none, if every byte is."""
+def _undecodable(encoding: str) -> bytes | None:
+    """Return bytes that are not text in an encoding; None if every byte is."""
     cells = (b"no" + bytes([byte]) + b"text" for byte in range(255, 127, -1))
-    return next((cell for cell in cells if "\ufffd" in cell.decode(encoding, "replace")), b"")
+    return next((cell for cell in cells if "\ufffd" in cell.decode(encoding, "replace")), None)
 
 
 LINE_ENDS = {"lf": b"\n", "crlf": b"\r\n"}
@@ -133,11 +130,11 @@ class Plan:
         line_end = LINE_ENDS[recipe.line_end]
         self.recipe, self.pieces = recipe, pieces
         self.generators = {encoder.name: generator_of(encoder, pieces) for encoder in encoders}
-        if recipe.share(Reason.BAD_ENCODING) and all(
-            generator.anchor is None for generator in self.generators.values()
-        ):
+        anchors = [generator.anchor for generator in self.generators.values()]
+        if recipe.share(Reason.BAD_ENCODING) and all(anchor is None for anchor in anchors):
             raise BadRecipe("bad_encoding needs a column of free text, or of another with characters beyond ASCII.")
-        self.injects = injects_of(recipe, columns)  # the ways in which rows are bad, and what cells become then
+        # The ways in which rows are bad, and what cells become then.
+        self.injects = injects_of(recipe, {encoder.name: encoder.before for encoder in encoders})
         self.bad_cells = [{name: pieces.add([cell]) for name, cell in i.cells.items()} for i in self.injects]
         self.line_ends = pieces.add([line_end]), pieces.add([2 * line_end])
         # Attributes that are filled from columns: a literal's piece, a column's name, a literal's piece, ...

@@ -78,10 +78,7 @@ class Schema:
     def __init__(self, feed: str, raw: Mapping[str, Any]) -> None:
         self.feed, self.prefix, self.table = feed, str(raw["prefix"]), str(raw["table"])
         self.dialect = convert(raw.get("csv", {}), Dialect)
-        columns = {
-            str(name): {"type": it} if isinstance(it, str) else it for name, it in raw.get("columns", {}).items()
-        }
-        self._columns = convert(columns, dict[str, Column])  # what a column does not have is left out
+        self._columns = convert(_tables(raw.get("columns", {}), "type"), dict[str, Column])
         declared = ((raw["partition_key"], "pk"), (raw.get("sort_key", ""), "sk"))
         # The table's key attributes, partition key first, each with the column or template it is made from.
         self.keys = tuple(
@@ -91,7 +88,8 @@ class Schema:
         )
         self.key_columns = tuple(dict.fromkeys(name for _, source in self.keys for name in sources(source)))
         # Name, constant or template, type; and of keys, too, those that are filled from columns.
-        self.attributes = tuple((name, *_attribute(value)) for name, value in raw.get("attributes", {}).items())
+        attributes = _tables(raw.get("attributes", {}), "value")
+        self.attributes = tuple((name, it["value"], it.get("type", "S")) for name, it in attributes.items())
         filled = (*self.keys, *((name, text) for name, text, _ in self.attributes))
         self.templates = tuple((name, text) for name, text in filled if is_template(text))
         after, ttl = raw.get("ttl", {}).get("after", "0s"), raw.get("ttl", {})
@@ -156,8 +154,9 @@ def sources(text: str) -> list[str]:
     return template_parts(text)[1::2] if is_template(text) else [text]
 
 
-def _attribute(raw: str | dict[str, Any]) -> tuple[str, str]:
-    return (raw, "S") if isinstance(raw, str) else (raw["value"], raw.get("type", "S"))
+def _tables(raw: Mapping[str, Any], field: str) -> dict[str, Any]:
+    """Return tables by their names; a string is one with this field alone."""
+    return {name: {field: it} if isinstance(it, str) else it for name, it in raw.items()}
 
 
 # Rows that are rejected, by the reason they are rejected for.
@@ -273,7 +272,7 @@ def parse_size(text: str) -> int:
     >>> parse_size("10MB"), parse_size("1.5 GiB"), parse_size("300")
     (10000000, 1610612736, 300)
     """
-    match = re.fullmatch(r"([0-9_]+(?:\.[0-9]+)?)\s*([KMG]?I?B)?", text.strip().upper())
-    if not match or (match[2] or "") not in _UNITS:
+    match = re.fullmatch(r"([0-9_]+(?:\.[0-9]+)?)\s*(|B|[KMG]I?B)", text.strip().upper())
+    if not match:
         raise BadRecipe(f"{text!r} is not a size; sizes are like 300, 10KB, 1.5GB or 64MiB.")
-    return int(Decimal(match[1]) * _UNITS[match[2] or ""])
+    return int(Decimal(match[1]) * _UNITS[match[2]])

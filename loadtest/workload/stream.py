@@ -6,9 +6,8 @@ A block is the same whichever blocks are made before or after.
 import bz2
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,9 +26,8 @@ def keys_of(wants: U64, choice: U64, share: float) -> Numbers:
     """Return the row that each row has the key of, by two random words for each; the first row begins a group."""
     own = np.arange(len(wants))
     place = own % GROUP
-    is_again = (wants < min(share * GROUP / (GROUP - 1), 1.0) * (1 << 32)) & (
-        place > 0
-    )  # the first of a group never is
+    is_again = wants < min(share * GROUP / (GROUP - 1), 1.0) * (1 << 32)
+    is_again[place == 0] = False
     earlier = own - place + (choice * place.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
     keys = np.where(is_again, earlier, own)
     for _ in range(_DOUBLINGS):
@@ -47,9 +45,6 @@ def last_of_each(keys: Numbers, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return is_last
 
 
-Flags = NDArray[np.bool_]
-
-
 @dataclass(frozen=True, slots=True)
 class Block:
     """Some rows of a file, one after another."""
@@ -60,7 +55,7 @@ class Block:
     reasons: tuple[str, ...]  # why rows are rejected; the first of them is "": the row is good
     kinds: Numbers  # which of the reasons is each row's
     hashes: U64  # of the item that each good row becomes, as `checksum.item_hashes` gives it
-    kept: Flags  # whether the row is good and no later row of the file replaces it
+    kept: NDArray[np.bool_]  # whether the row is good and no later row of the file replaces it
 
     @property
     def data(self) -> memoryview:
@@ -146,6 +141,7 @@ def _hashes(plan: Plan, cells: Mapping[str, Cells], count: int) -> U64:
 
 BLOCK_ROWS = 8192  # at a time: few calls a row, and what is worked on stays in the cache
 BLOCK_BYTES = 16 * 1024 * 1024  # about: fewer rows, if they are long
+_NO_LIMIT = 1 << 62
 _LEAST_ROW_BYTES = 16  # about: where the size of the file is given, no more rows are made at a time than may fit
 _SEGMENT_LEAST = 2 * 1024 * 1024  # bytes: no loader cuts a file into smaller parts
 _WINDOW_ROWS = 1_000_000  # how many keys a loader compares at least
@@ -170,17 +166,12 @@ class Generation:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the file's bytes, some 100 KB to 1 MB at a time."""
-        (compress, flush), size = _compressor(self.recipe.compression), 0
-        for text in self._texts():
-            data = compress(text)
+        size = 0
+        for data in filter(None, _compressed(self.recipe.compression, self._texts())):
             size += len(data)
             self.known_outcome = replace(self.known_outcome, bytes=size)
-            if data:
-                yield data
-        data = flush()
-        self.known_outcome = self._reported(replace(self.known_outcome, bytes=size + len(data)))
-        if data:
             yield data
+        self.known_outcome = self._reported(self.known_outcome)
 
     def _texts(self) -> Iterator[bytes | memoryview]:
         """Yield the file's text; add to the known outcome what each part of it holds."""
@@ -193,22 +184,15 @@ class Generation:
         yield self.plan.foot
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the file's rows, some thousands at a time."""
-        if self.recipe.text_bytes is not None:
-            yield from self._fitting(self.recipe.text_bytes - len(self.plan.head) - len(self.plan.foot))
-            return
-        for first in range(0, self.recipe.rows or 0, self._rows):
-            yield make(self.plan, self.recipe.file, first, min(self._rows, (self.recipe.rows or 0) - first))
-
-    def _fitting(self, room: int) -> Iterator[Block]:
-        """Yield the rows that fit in a number of bytes: the last of them ends the file."""
-        start = 0
-        while True:
-            count = min(self._rows, GROUP * (1 + room // _LEAST_ROW_BYTES // GROUP))
-            block = make(self.plan, self.recipe.file, start, count)
+        """Yield the file's rows, some thousands at a time; of a size, the last one that fits ends the file."""
+        recipe, start = self.recipe, 0
+        rows = _NO_LIMIT if recipe.rows is None else recipe.rows
+        room = (_NO_LIMIT if recipe.text_bytes is None else recipe.text_bytes) - len(self.plan.head + self.plan.foot)
+        while count := min(self._rows, rows - start, GROUP * (1 + room // _LEAST_ROW_BYTES // GROUP)):
+            block = make(self.plan, recipe.file, start, count)
             fitting = int(np.searchsorted(block.starts, room, side="right")) - 1
             if fitting < count:
-                yield make(self.plan, self.recipe.file, start, fitting)
+                yield make(self.plan, recipe.file, start, fitting)
                 return
             yield block
             start, room = start + count, room - len(block.data)
@@ -223,16 +207,17 @@ class Generation:
         return replace(known_outcome, superseded=(least, most))
 
 
-def _compressor(name: str) -> tuple[Callable[[Any], bytes], Callable[[], bytes]]:
-    """Return what compresses some bytes, and what ends it. Zstandard is Arrow's, a frame for each portion."""
+def _compressed(name: str, texts: Iterator[bytes | memoryview]) -> Iterator[bytes]:
+    """Yield texts as they are compressed; some give nothing yet. Zstandard is Arrow's, a frame for each portion."""
     match name:
         case "gzip" | "bz2":
             packed = zlib.compressobj(_LEVEL, wbits=31) if name == "gzip" else bz2.BZ2Compressor(_LEVEL)
-            return packed.compress, packed.flush
+            yield from map(packed.compress, texts)
+            yield packed.flush()
         case "zstd":
-            return lambda data: pa.compress(data, "zstd", asbytes=True), bytes
+            yield from (pa.compress(text, "zstd", asbytes=True) for text in texts)
         case _:
-            return bytes, bytes
+            yield from map(bytes, texts)
 
 
 def hashes_of(recipe: Recipe) -> U64:

@@ -3,11 +3,13 @@
 import argparse
 import contextlib
 import json
+import math
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,13 +30,20 @@ ROWS = range(100, 900)
 BURST_FILES, BURST_ROWS = 10, 2000
 LARGE_ROWS, LARGE_NOTE = 2200, "choice:" + 8000 * "x"  # three segments of 8 MiB, eight write units a row
 SEQUENCERS = ("00", "F" * 16, "F" * 16)  # older than the object's own; newer; the same again
+RECIPES: dict[str, dict[str, Any]] = {  # what a file of a kind is beside some rows of orders
+    "visits": {"feed": "visits"},
+    "orphans": {"feed": "orphans"},
+    "bad_rows": {"defects": {"bad_number": 1 / 40}},
+    "large": {"rows": LARGE_ROWS, "columns": {"note": LARGE_NOTE}},
+    "burst": {"rows": BURST_ROWS},
+}
 _SPECIAL = (
     ("orphans", 0.03),
     ("large", 0.10),
     ("broken", 0.25),
     ("again", 0.30),
     ("poison", 0.40),
-    ("burst", 0.45),
+    *BURST_FILES * [("burst", 0.45)],
     ("broken", 0.60),
 )
 
@@ -61,38 +70,19 @@ def schedule(seconds: float, seed: int) -> list[TimedDrop]:
 
 
 def perform(drop: TimedDrop, stack_client: StackClient, seed: int) -> None:
-    """Do what a drop says."""
-    for key, data in _files(drop, seed):
-        etag = stack_client.drop(key, data)
-        if drop.kind == "again":
-            for sequencer in SEQUENCERS:
-                stack_client.send(stack_client.notification(key, sequencer=sequencer, etag=etag, size=len(data)))
+    """Do what a drop says. No two files have a key in common, unless their drops' numbers are equal."""
     if drop.kind == "poison":
         stack_client.send('{"this": "is not a message of ours"}')
-
-
-def _files(drop: TimedDrop, seed: int) -> Iterator[tuple[str, bytes]]:
-    feed = drop.kind if drop.kind in ("visits", "orphans") else "orders"
-    key, rows = f"{feed}/{drop.kind}-{drop.number:03d}.csv", random.Random(f"{seed}/{drop.number}").choice(ROWS)
-    match drop.kind:
-        case "poison":
-            return
-        case "broken":
-            yield key, b"this,is,another,file\n1,2,3,4\n"
-        case "burst":
-            for n in range(BURST_FILES):
-                yield key.replace(".csv", f"-{n}.csv"), _made(feed, BURST_ROWS, seed, file=1000 + n)
-        case "bad_rows":
-            yield key, _made(feed, rows, seed, file=drop.number, defects={"bad_number": 1 / 40})
-        case "large":
-            yield key, _made(feed, LARGE_ROWS, seed, file=drop.number, columns={"note": LARGE_NOTE})
-        case _:
-            yield key, _made(feed, rows, seed, file=drop.number)
-
-
-def _made(feed: str, rows: int, seed: int, *, file: int, **more: Any) -> bytes:
-    """Return a file as the generator makes it. No two have a key in common, unless their numbers are equal."""
-    return b"".join(Generation(recipe_of(FEEDS, feed, rows=rows, seed=seed, file=file, **more)))
+        return
+    rows = random.Random(f"{seed}/{drop.number}").choice(ROWS)
+    recipe = {"feed": "orders", "rows": rows, "seed": seed, "file": drop.number, **RECIPES.get(drop.kind, {})}
+    data = b"this,is,another,file\n1,2,3,4\n"
+    if drop.kind != "broken":
+        data = b"".join(Generation(recipe_of(FEEDS, **recipe)))
+    key = f"{recipe['feed']}/{drop.kind}-{drop.number:03d}.csv"
+    etag = stack_client.drop(key, data)
+    for sequencer in SEQUENCERS if drop.kind == "again" else ():
+        stack_client.send(stack_client.notification(key, sequencer=sequencer, etag=etag, size=len(data)))
 
 
 LAMBDA, SQS, DYNAMODB = "AWS/Lambda", "AWS/SQS", "AWS/DynamoDB"
@@ -126,16 +116,11 @@ class MetricSamples:
         for run in log.invocations:
             self.add(LAMBDA, "Duration", of_function, run.ended_s, 1000 * run.seconds)
             self.add(LAMBDA, "Invocations", of_function, run.ended_s, 1)
-        self._add_concurrency(log, of_function)
-
-    def _add_concurrency(self, log: FunctionLog, of_function: dict[str, str]) -> None:
-        """Add how many invocations were under way, whenever that changed and in each second it did not."""
-        spans = [(run.ended_s - run.seconds, run.ended_s) for run in log.invocations]
-        changes = [(began_s, 1) for began_s, _ in spans] + [(ended_s, -1) for _, ended_s in spans]
-        changes += [(second, 0) for began_s, ended_s in spans for second in range(int(began_s) + 1, int(ended_s) + 1)]
-        at_once = 0
-        for at_s, change in sorted(changes):
-            at_once += change
+        # How many were under way: whenever one began, and in each second.
+        runs = log.invocations
+        times = [float(s) for run in runs for s in range(math.ceil(run.begun_s), math.ceil(run.ended_s))]
+        times += [run.begun_s for run in runs]
+        for at_s, at_once in zip(times, log.at_work(begun_s=0.0, times=times), strict=True):
             self.add(LAMBDA, "ConcurrentExecutions", of_function, at_s, at_once)
 
     def document(self) -> list[dict[str, Any]]:
@@ -151,10 +136,7 @@ class MetricSamples:
         ]
 
 
-TABLES = {
-    "Orders": Table(Key("customer_id"), Key("order_id")),
-    "Visits": Table(Key("visitor"), Key("at", "N")),
-}
+TABLES = {"Orders": Table(Key("customer_id"), Key("order_id")), "Visits": Table(Key("visitor"), Key("at", "N"))}
 TABLE_UNITS_PER_S = 2000  # what each table takes; the local stage in cdk.json says so to the dashboard
 POLL_S = 0.5
 QUIET_S = 3.0
@@ -190,10 +172,14 @@ def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str]
         _warm_up(stack_client)
         say(f"The local stack is up at {stack.endpoint_url}; files are dropped for {seconds:.0f} s.")
         samples = MetricSamples(float(int(time.time())))
-        with _polled(stack, proxy, samples):
+        over = threading.Event()
+        with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as at_the_end:
+            at_the_end.callback(over.set)
+            polling = pool.submit(_poll, stack, proxy, samples, over)
             _drop_all(stack_client, seconds, seed)
             say("All is dropped; waiting until the queue is empty.")
             stack_client.wait_until_quiet(patience_s, quiet_s=QUIET_S)
+        polling.result()
         took_s = time.time() - samples.began_s
         names = stack_client.physical_names()
         log = LogReader(logs, stack.outputs[Output.LOG_GROUP]).read()
@@ -209,33 +195,21 @@ def _warm_up(stack_client: StackClient) -> None:
     stack_client.wait_until_quiet(START_S, quiet_s=QUIET_S)
 
 
-@contextlib.contextmanager
-def _polled(stack: LocalStack, proxy: LedgerProxy, samples: MetricSamples) -> Iterator[None]:
-    """Ask both queues how much they hold, and what the ledger cost since, as long as the block lasts."""
-    over = threading.Event()
+def _poll(stack: LocalStack, proxy: LedgerProxy, samples: MetricSamples, over: threading.Event) -> None:
+    """Ask both queues how much they hold, and what the ledger cost since, until it is over."""
     ledger, index = {"TableName": stack.outputs[Output.LEDGER_TABLE]}, {"GlobalSecondaryIndexName": LedgerKeys.INDEX}
-
-    def poll() -> None:
-        before = Counter(proxy.costs.units)
-        with contextlib.closing(StackClient(stack)) as stack_client:
-            while not over.wait(POLL_S):
-                now = Counter(proxy.costs.units)
-                more, before = now - before, now
-                samples.add(DYNAMODB, "ConsumedWriteCapacityUnits", ledger | index, time.time(), more.pop("index", 0))
-                samples.add(DYNAMODB, "ConsumedWriteCapacityUnits", ledger, time.time(), more.total())
-                for url in (stack_client.queue_url, stack_client.dead_letter_url):
-                    queue, depths = {"QueueName": url.rpartition("/")[2]}, stack_client.depths(url)
-                    hidden = depths.in_flight + depths.delayed
-                    samples.add(SQS, "ApproximateNumberOfMessagesVisible", queue, time.time(), depths.visible)
-                    samples.add(SQS, "ApproximateNumberOfMessagesNotVisible", queue, time.time(), hidden)
-
-    thread = threading.Thread(target=poll)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    before = Counter(proxy.costs.units)
+    with contextlib.closing(StackClient(stack)) as stack_client:
+        while not over.wait(POLL_S):
+            now = Counter(proxy.costs.units)
+            more, before = now - before, now
+            samples.add(DYNAMODB, "ConsumedWriteCapacityUnits", ledger | index, time.time(), more.pop("index", 0))
+            samples.add(DYNAMODB, "ConsumedWriteCapacityUnits", ledger, time.time(), more.total())
+            for url in (stack_client.queue_url, stack_client.dead_letter_url):
+                queue, depths = {"QueueName": url.rpartition("/")[2]}, stack_client.depths(url)
+                hidden = depths.in_flight + depths.delayed
+                samples.add(SQS, "ApproximateNumberOfMessagesVisible", queue, time.time(), depths.visible)
+                samples.add(SQS, "ApproximateNumberOfMessagesNotVisible", queue, time.time(), hidden)
 
 
 def _drop_all(stack_client: StackClient, seconds: float, seed: int) -> None:

@@ -1,1 +1,1 @@
-"""Reports of runs: the result first, then throughput, latency and cost, then curves; as page, pictures, Markdown."""
+"""Reports of runs: the result first, then throughput, latency and cost, then curves; as page or as Markdown."""

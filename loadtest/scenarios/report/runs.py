@@ -1,26 +1,20 @@
 """A run's result as `python -m loadtest run` writes it: read back, checked, and said in a few lines."""
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from loadtest.bench.measuring import Goal, figure
-
-PARTS = ("scenario", "target", "check_result", "figures", "samples", "objectives", "files", "command")
-
-
-class NotARun(ValueError):
-    """A file that is not the result of a run; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedRun:
     """One run. `document` is its JSON."""
 
-    name: str  # unique among the runs of a report
     document: dict[str, Any]
 
     @property
@@ -51,10 +45,8 @@ class ReportedRun:
 
     def goals(self) -> list[Goal]:
         """Return the objectives with what was found."""
-        return [
-            Goal(**{name: value for name, value in goal.items() if name != "is_met"})
-            for goal in self.document["objectives"]
-        ]
+        goals = self.document["objectives"]
+        return [Goal(**{name: value for name, value in goal.items() if name != "is_met"}) for goal in goals]
 
     def lines(self) -> Iterator[str]:
         """Yield the result, what is wrong, and the objectives."""
@@ -70,9 +62,8 @@ class ReportedRun:
 
     def series(self, name: str) -> list[float]:
         """Return one value for each second, NaN where nothing was measured; empty if it never was."""
-        values: Sequence[float | None] = self.document["samples"].get(name) or []
-        known = [math.nan if value is None else float(value) for value in values]
-        return [] if all(math.isnan(value) for value in known) else known
+        values = np.array(self.document["samples"].get(name) or [], float)
+        return [] if np.isnan(values).all() else values.tolist()
 
     def figure(self, path: str) -> Any:
         """Return a figure by its dotted path, as `figures.event_to_visible_s.p99`; None if there is none."""
@@ -84,82 +75,52 @@ class ReportedRun:
         return sorted(float(seconds) for seconds in found if seconds is not None)
 
 
-def read_runs(paths: Sequence[Path]) -> list[ReportedRun]:
-    """Return the runs of the files, or raise NotARun."""
-    return [ReportedRun(f"{number}-{path.stem}", _document(path)) for number, path in enumerate(paths, start=1)]
+def read_run(path: Path) -> ReportedRun:
+    """Return the run of a file; an OSError or ValueError says why it has none."""
+    document = json.loads(path.read_text())
+    if not isinstance(document, dict) or document.get("kind") != "run":
+        raise ValueError("its kind is not `run`")
+    return ReportedRun(document)
 
 
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise NotARun(f"{path} is not a result of `python -m loadtest run`: {error}.") from error
-    missing = PARTS if not isinstance(document, dict) else [part for part in PARTS if part not in document]
-    if missing or document.get("kind") != "run":
-        lacks = f" it lacks {', '.join(missing)}" if missing else " its kind is not `run`"
-        raise NotARun(f"{path} is not a result of `python -m loadtest run`:{lacks}.")
-    return dict(document)
-
-
-NONE = "-"
-Table = list[list[str]]  # a label, then a cell for each run
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """One line of the tables: a label, where the figure is, and how it is written."""
 
     label: str
     path: str
     form: str = "{:,.0f}"
-    is_compared: bool = False  # whether a ratio between runs says something
-    unit: float = 1.0  # what the figure is divided by
 
 
 HEADLINE = (
-    Shown("Rows per second", "figures.rows_per_second", is_compared=True),
-    Shown("Event to visible, p50", "figures.event_to_visible_s.p50", "{:,.6g} s", is_compared=True),
-    Shown("Event to visible, p99", "figures.event_to_visible_s.p99", "{:,.6g} s", is_compared=True),
+    Shown("Rows per second", "figures.rows_per_second"),
+    Shown("Event to visible, p50", "figures.event_to_visible_s.p50", "{:,.6g} s"),
+    Shown("Event to visible, p99", "figures.event_to_visible_s.p99", "{:,.6g} s"),
     Shown("Cost per million rows", "figures.usd_per_million_rows", "${:,.3f}"),
 )
 MORE = (
     Shown("Event to visible, longest", "figures.event_to_visible_s.max", "{:,.6g} s"),
-    Shown("Took", "figures.seconds", "{:,.6g} s", is_compared=True),
+    Shown("Took", "figures.seconds", "{:,.6g} s"),
     Shown("Rows written", "figures.rows_written"),
-    Shown("Data", "figures.bytes", "{:,.1f} MB", unit=1e6),
-    Shown("Rows per CPU-second", "figures.rows_per_cpu_second", is_compared=True),
+    Shown("Bytes", "figures.bytes"),
+    Shown("Rows per CPU-second", "figures.rows_per_cpu_second"),
     Shown("Workers", "figures.workers"),
-    Shown("Peak memory of a worker", "figures.peak_memory_mb", "{:,.0f} MB", is_compared=True),
+    Shown("Peak memory of a worker", "figures.peak_memory_mb", "{:,.0f} MB"),
     Shown("Write units", "figures.write_units"),
     Shown("Requests", "figures.requests"),
     Shown("Requests throttled", "figures.throttled_share", "{:.2%}"),
 )
-_CHECKED = {"rows": ("expected", "found", "lost", "doubled", "wrong"), "files": ("expected", "complete", "failed")}
-CHECKED = tuple(
-    Shown(f"{of.title()} {what}", f"check_result.{of}.{what}") for of, names in _CHECKED.items() for what in names
-)
 
 
-def table(shown: Sequence[Shown], runs: Sequence[ReportedRun]) -> Table:
-    """Return what was measured of it, each run with its ratio to the first; figures that are 0 in all come last."""
-    known = [one for one in shown if any(run.figure(one.path) is not None for run in runs)]
-    known.sort(key=lambda one: not any(run.figure(one.path) for run in runs))
-    return [[one.label, *(_cell(one, run, runs[0]) for run in runs)] for one in known]
+def table(shown: Sequence[Shown], run: ReportedRun) -> list[tuple[str, str]]:
+    """Return label and figure of what was measured of it; figures that are 0 come last."""
+    known = [(one, value) for one in shown if (value := run.figure(one.path)) is not None]
+    known.sort(key=lambda pair: not pair[1])
+    return [(one.label, one.form.format(value)) for one, value in known]
 
 
-def _cell(shown: Shown, run: ReportedRun, first: ReportedRun) -> str:
-    value, base = run.figure(shown.path), first.figure(shown.path)
-    if value is None:
-        return NONE
-    ratio = f" ({value / base:.2f}x)" if shown.is_compared and run is not first and base else ""
-    return shown.form.format(value / shown.unit) + ratio
-
-
-def markdown(runs: Sequence[ReportedRun]) -> str:
-    """Return results, objectives and figures for a pull request; with several runs, their ratio to the first one."""
-    parts = ["**" + "\n- ".join(run.lines()).replace(". ", ".** ", 1) for run in runs]
-    head = ["", *(run.title for run in runs)]
-    rows = [head, ["---", *("---:" for _ in runs)], *table(HEADLINE + MORE, runs)]
-    parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
-    parts += [f"`{run.document['command']}`, commit {run.document['commit'][:12]}" for run in runs]
-    return "\n\n".join(parts) + "\n"
+def markdown(run: ReportedRun) -> str:
+    """Return result, objectives and figures for a pull request."""
+    result = "**" + "\n- ".join(run.lines()).replace(". ", ".** ", 1)
+    rows = [("", run.title), ("---", "---:"), *table(HEADLINE + MORE, run)]
+    figures = "\n".join(f"| {label} | {figure} |" for label, figure in rows)
+    return f"{result}\n\n{figures}\n\n`{run.document['command']}`, commit {run.document['commit'][:12]}\n"

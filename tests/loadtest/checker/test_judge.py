@@ -197,6 +197,12 @@ def test_a_segment_that_a_failed_file_has_left_behind_is_not_stuck() -> None:
     assert judge([FILE, OTHER], ledger()).stuck == 0
 
 
+@pytest.mark.parametrize(("status", "stuck"), [(Status.FAILED, 0), (Status.WAITING, 1)])
+def test_a_small_file_is_stuck_or_not_by_what_its_head_says(status: str, stuck: int) -> None:
+    head = {"pk": "b/a.csv", "sk": "HEAD", "status": status, "lease_until": 0}
+    assert judge([FILE, OTHER], replace(GOOD, ledger=[*ledger().ledger, head])).stuck == stuck
+
+
 @pytest.mark.parametrize("changed", [{"lease_until": 12}, {"status": Status.LOADING}, {"pk": "b/b.csv"}])
 def test_what_someone_holds_or_waits_for_is_stuck(changed: dict[str, Any]) -> None:
     check_result = judge([FILE, OTHER], ledger(**changed))

@@ -39,6 +39,7 @@ from tests.loadtest.workload.found import FEEDS, made, recipe
         ("plain", {"defects": {"ragged": 0.1}}, "defects 'ragged': accepted are ragged_row"),
         ("plain", {"defects": {"ragged_row": 2}}, "a share is 0 to 1"),
         ("plain", {"defects": {"ragged_row": 0.6, "bad_number": 0.6}}, "more than all"),
+        ("plain", {"defects": {"bad_quote": 0.1}}, "no column of the feed 'plain' can be the reason for bad_quote"),
         ("plain", {"defects": {"bad_json": 0.1}}, "no column of the feed 'plain' can be the reason for bad_json"),
         ("plain", {"defects": {"bad_encoding": 0.1}}, "needs a column of free text"),
     ],
@@ -76,7 +77,7 @@ def test_a_recipe_file_has_the_names_of_the_options(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ("feet = 1", "unknown field `feet`; a recipe has the fields feed, "),
-        ("rows = true", "Expected `int`, got `bool` - at `$.rows`"),
+        ("rows = true", "Expected `int | null`, got `bool` - at `$.rows`"),
         (
             'defects = { ragged_row = "x" }',
             "defects ragged_row = x: a share is 0 to 1",
