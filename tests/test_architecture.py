@@ -74,7 +74,7 @@ LIBRARIES = {
     "loadtest.s3_server": {"urllib3"},
     "loadtest.scenarios": {"boto3", "botocore", "msgspec", "numpy", "rich"},
     "loadtest.scenarios.report": {"jinja2", "matplotlib", "numpy"},
-    "loadtest.simulator": {"cryptography", "msgspec", "numpy"},
+    "loadtest.simulator": {"msgspec", "numpy", "trustme"},
     "loadtest.workload": {"msgspec", "numpy", "pyarrow"},
     "app": {"aws_cdk"},
 }

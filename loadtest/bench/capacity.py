@@ -12,11 +12,11 @@ from typing import Any
 
 from loadtest.bench.measuring import Document, Goal, finish
 from loadtest.bench.surroundings import load_all, simulator
-from loadtest.simulator import Key, Latency, Simulation, Table, checksum
+from loadtest.simulator import Key, Simulation, Table, checksum
 
 TABLE, INTERLEAVED, IN_ORDER = "LoadtestCapacity", "LoadtestInterleaved", "LoadtestInOrder"
 TABLES = {TABLE: Table(Key("id"))} | dict.fromkeys((INTERLEAVED, IN_ORDER), Table(Key("customer"), Key("number")))
-LATENCY = Latency(fixed_s=0.005, jitter_s=0.005)
+LATENCY_S = 0.0075
 PROCESSES = 4
 WCU = 5000
 SETTLED_S = 5  # before that, limits are found
@@ -51,11 +51,11 @@ def share_a_table(folder: Path, rows: int) -> Document:
     for number in range(PROCESSES):
         files.append(folder / f"{number}.csv")
         last |= write_repeating(files[-1], rows, f"P{number}")
-    with simulator(tables=TABLES, latency=LATENCY) as free:
+    with simulator(tables=TABLES, latency_s=LATENCY_S) as free:
         demand_per_s = rows / load_all(files[:1], feed="capacity", simulator=free)[0]["seconds"]
     limit = Simulation(mode="provisioned", provisioned_units_per_s=WCU)
     keeps: Document = {"keeps_items": True, "sequence": "seq"}
-    with simulator(tables=TABLES, simulation=limit, latency=LATENCY, **keeps) as limited:
+    with simulator(tables=TABLES, simulation=limit, latency_s=LATENCY_S, **keeps) as limited:
         load_all(files, feed="capacity", simulator=limited)
     return _shared(limited.statistics, demand_per_s, last)
 
@@ -106,7 +106,7 @@ def spread_over_partitions(folder: Path, customers: int, seed: int) -> Iterator[
     path = folder / "customers.csv"
     for order, interleave in (("shuffled", True), ("sorted", True), ("sorted", False)):
         rows = write_customers(path, customers, random.Random(seed) if order == "shuffled" else None)
-        with simulator(tables=TABLES, simulation=limits, latency=LATENCY, keeps_items=True) as table:
+        with simulator(tables=TABLES, simulation=limits, latency_s=LATENCY_S, keeps_items=True) as table:
             [row_counts] = load_all([path], feed="interleaved" if interleave else "in_order", simulator=table)
         held = table.statistics["tables"][INTERLEAVED if interleave else IN_ORDER]["items"]
         found = {"rows_per_s": rows / row_counts["seconds"], "missing": rows - held}

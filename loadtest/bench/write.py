@@ -22,7 +22,6 @@ from loadtest.bench.peers import MODES
 from loadtest.bench.surroundings import FEEDS, MB, ROOT, SHAPES, Sample, samples
 from loadtest.harness import process
 from loadtest.harness.results import origin, write_document
-from loadtest.simulator import Latency
 
 INGEST, LOOP = "ingest load", "boto3 loop"
 LOOP_SHARE = 30  # of the product's file is what the loop gets: it is about as much slower
@@ -74,7 +73,7 @@ class Bench:
         with surroundings.Endpoint("s3-server", str(self.folder), *["--tls"] * tls, tls=tls) as s3:
 
             def run(command: list[str], sample: Sample) -> Turn:
-                with surroundings.simulator(latency=Latency(fixed_s=latency_ms / 1000), tls=tls) as tables:
+                with surroundings.simulator(latency_s=latency_ms / 1000, tls=tls) as tables:
                     env = surroundings.environment(dynamodb=tables.url, s3=s3.url)
                     env |= surroundings.trusting(self.folder, tables, s3)
                     ran = process.run(command, cwd=self.folder, env=env)

@@ -19,7 +19,7 @@ from loadtest.harness.stack_client import StackClient
 from loadtest.s3_server.server import UpstreamError, upstream_pool
 from loadtest.simulator import Fault, Faults, Schedule, Settings, Simulation, Simulator, Table
 from loadtest.simulator.items import Item, item_bytes
-from loadtest.simulator.service import ENDINGS, INSTEAD, Answer, Ending
+from loadtest.simulator.service import INSTEAD, Answer
 from loadtest.simulator.settings import write_units
 
 TRANSACTION_FACTOR = 2
@@ -111,14 +111,14 @@ class LedgerProxy:
             refused = INSTEAD[fault]()
             return Answer(refused.body(), refused.status)
         if fault is Fault.RESET_BEFORE:
-            return Answer(b"", ending=Ending.RESET)
+            return Answer(b"", fault=fault)
         try:
             answered = self._upstream.urlopen("POST", "/", body, {**_HEADERS, "X-Amz-Target": target})
         except UpstreamError:
-            return Answer(b"", ending=Ending.RESET)
+            return Answer(b"", fault=Fault.RESET_BEFORE)
         with self._lock:
             self.costs.count(target.rpartition(".")[2], body, answered.data)
-        return Answer(answered.data, answered.status, ending=ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)
+        return Answer(answered.data, answered.status, fault=fault)
 
 
 START_S = 120.0

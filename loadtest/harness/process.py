@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from resource import struct_rusage
 
 LOOK_EVERY_S = 0.02
 PATIENCE = 10
+_SIZES = re.compile(r"(VmHWM|VmRSS):\s+(\d+) kB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,8 @@ class ProcessResult:
     exit_code: int | None
     output: bytes
     peak_resident_bytes: int
-    user_seconds: float
-    system_seconds: float
+    cpu_seconds: float
     seconds: float
-
-    @property
-    def cpu_seconds(self) -> float:
-        """User and system together."""
-        return self.user_seconds + self.system_seconds
 
 
 def run(
@@ -37,77 +31,30 @@ def run(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    time_limit_s: float | None = None,
+    time_limit_s: float = math.inf,
 ) -> ProcessResult:
     """Run a command to its end, or to its time limit; its stderr goes to ours.
 
     The limit is in CPU seconds, so that others on the machine do not count; ten times as long by the clock is too long.
     Its output goes through a file: no one reads a pipe while the process is watched.
     """
-    begun = time.monotonic()
+    begun, seen, is_stopped = time.monotonic(), Usage(), False
     with tempfile.TemporaryFile() as output, subprocess.Popen(command, stdout=output, cwd=cwd, env=env) as process:
         try:
-            exit_code, usage, peak = _watch(process, time_limit_s or math.inf)
+            while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
+                seen.look([process.pid])
+                if seen.cpu_seconds > time_limit_s or time.monotonic() - begun > PATIENCE * time_limit_s:
+                    process.kill()
+                    is_stopped = True
+                time.sleep(LOOK_EVERY_S)
         except BaseException:
             process.kill()
             raise
-        seconds = time.monotonic() - begun
+        _, status, took = ended
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds, exit_code = time.monotonic() - begun, None if is_stopped else process.returncode
         output.seek(0)
-        return ProcessResult(exit_code, output.read(), peak, usage.ru_utime, usage.ru_stime, seconds)
-
-
-def _watch(process: subprocess.Popen[bytes], limit_s: float) -> tuple[int | None, struct_rusage, int]:
-    """Return exit code, usage and peak resident bytes of a process once it has ended."""
-    peak, is_stopped, last_moment = 0, False, time.monotonic() + PATIENCE * limit_s
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return None if is_stopped else process.returncode, usage, peak
-        peak = max(peak, peak_resident_bytes(process.pid))
-        if not is_stopped and (cpu_seconds(process.pid) > limit_s or time.monotonic() > last_moment):
-            process.kill()
-            is_stopped = True
-        time.sleep(LOOK_EVERY_S)
-
-
-def peak_resident_bytes(pid: int) -> int:
-    """Return a process's own high-water mark; its `ru_maxrss` would begin with that of the process it came from."""
-    return _status_bytes(pid, "VmHWM")
-
-
-def resident_bytes(pid: int) -> int:
-    """Return how much memory a process has now; 0 if it is gone."""
-    return _status_bytes(pid, "VmRSS")
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU seconds a process took so far."""
-    fields = _stat(pid)
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
-
-
-def members(group: int) -> list[int]:
-    """Return the processes of a group, but for its leader."""
-    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-    return [pid for pid in pids if pid != group and _stat(pid)[2:3] == [str(group)]]
-
-
-def _status_bytes(pid: int, what: str) -> int:
-    found = re.search(rf"{what}:\s+(\d+) kB", _read(pid, "status"))
-    return int(found[1]) * 1024 if found else 0
-
-
-def _stat(pid: int) -> list[str]:
-    """Return the fields behind the process's name; none if it is gone."""
-    return _read(pid, "stat").rpartition(")")[2].split()
-
-
-def _read(pid: int, name: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_text()
-    except OSError:
-        return ""
+        return ProcessResult(exit_code, output.read(), seen.peak_bytes, took.ru_utime + took.ru_stime, seconds)
 
 
 class Usage:
@@ -120,15 +67,35 @@ class Usage:
 
     def look(self, pids: Iterable[int]) -> None:
         """Look at the workers there are now."""
-        resident = {pid: resident_bytes(pid) for pid in pids}
-        living = [pid for pid, size in resident.items() if size]
-        self.workers = len(living)
-        self.resident_bytes = max(resident.values(), default=0)
-        for pid in living:
-            self._cpu_seconds[pid] = max(self._cpu_seconds.get(pid, 0.0), cpu_seconds(pid))
-            self.peak_bytes = max(self.peak_bytes, peak_resident_bytes(pid))
+        self.workers = self.resident_bytes = 0
+        for pid in pids:
+            # A process's own high-water mark: its `ru_maxrss` would begin with that of the process it came from.
+            sizes, stat = dict(_SIZES.findall(_read(pid, "status"))), _stat(pid)
+            if "VmRSS" in sizes and stat:
+                self.workers += 1
+                self.resident_bytes = max(self.resident_bytes, 1024 * int(sizes["VmRSS"]))
+                self.peak_bytes = max(self.peak_bytes, 1024 * int(sizes["VmHWM"]))
+                self._cpu_seconds[pid] = (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def cpu_seconds(self) -> float:
         """What all of them took together so far."""
         return sum(self._cpu_seconds.values())
+
+
+def members(group: int) -> list[int]:
+    """Return the processes of a group, but for its leader."""
+    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+    return [pid for pid in pids if pid != group and _stat(pid)[2:3] == [str(group)]]
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields behind the process's name; none if it is gone."""
+    return _read(pid, "stat").rpartition(")")[2].split()
+
+
+def _read(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text()
+    except OSError:
+        return ""

@@ -4,7 +4,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,7 +14,7 @@ STDOUT = "-"
 S3 = "s3://"
 MOST_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 LEAST_PART_BYTES = 8 * 1024 * 1024  # S3 asks for 5 MiB
-UNDER_WAY = 4  # parts: memory holds these, and one more
+UNDER_WAY = 4  # parts of one file
 _MIB = 1024 * 1024
 
 
@@ -26,7 +26,10 @@ def write_to(target: str, portions: Iterable[bytes], *, most_bytes: int, client:
     if target == STDOUT:
         _copy(portions, sys.stdout.buffer)
     elif target.startswith(S3):
-        keep(client(), *_object(target), portions, most_bytes=most_bytes).complete()
+        bucket, key = _object(target)
+        with closing(Uploads(client(), bucket, threads=UNDER_WAY)) as uploads:
+            uploads.add(key, portions, most_bytes=most_bytes)
+            uploads.finish([key])
     else:
         _write_file(Path(target), portions)
 
@@ -82,52 +85,6 @@ def part_bytes(most_bytes: int) -> int:
     return max(LEAST_PART_BYTES, -(-most_bytes // MOST_PARTS // _MIB) * _MIB)
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
-    """An upload whose parts are all there: the object exists, and its notification is sent, once it is completed."""
-
-    client: Any
-    name: dict[str, str]
-    parts: list[dict[str, Any]]
-
-    def complete(self) -> str:
-        """Make the object of the parts, or nothing; return its eTag."""
-        try:
-            answer = self.client.complete_multipart_upload(**self.name, MultipartUpload={"Parts": self.parts})
-        except BaseException:
-            self.client.abort_multipart_upload(**self.name)
-            raise
-        return str(answer["ETag"]).strip('"')
-
-
-def keep(client: Any, bucket: str, key: str, portions: Iterable[bytes], *, most_bytes: int) -> Unfinished:
-    """Upload an object of at most `most_bytes`, but for the last step. What fails or is interrupted is aborted."""
-    started = client.create_multipart_upload(Bucket=bucket, Key=key)
-    name = {"Bucket": bucket, "Key": key, "UploadId": started["UploadId"]}
-    try:
-        return Unfinished(client, name, _send(client, name, _parts(portions, part_bytes(most_bytes))))
-    except BaseException:
-        client.abort_multipart_upload(**name)
-        raise
-
-
-def _send(client: Any, name: dict[str, str], parts: Iterable[bytes]) -> list[dict[str, Any]]:
-    """Send all parts, some at a time; return what completes the upload. None is under way when this ends."""
-
-    def send(number: int, data: bytes) -> dict[str, Any]:
-        answer = client.upload_part(**name, PartNumber=number, Body=data)
-        return {"PartNumber": number, "ETag": answer["ETag"]}
-
-    done: list[dict[str, Any]] = []
-    with ThreadPoolExecutor(UNDER_WAY) as pool:
-        under_way: deque[Future[dict[str, Any]]] = deque()
-        for number, data in enumerate(parts, start=1):
-            if len(under_way) >= UNDER_WAY:
-                done.append(under_way.popleft().result())
-            under_way.append(pool.submit(send, number, data))
-        return done + [part.result() for part in under_way]
-
-
 def _parts(portions: Iterable[bytes], size: int) -> Iterator[bytes]:
     """Yield the bytes in parts of one size; the last may be smaller."""
     held = bytearray()
@@ -145,36 +102,56 @@ THREADS = 16
 class Uploads:
     """Files kept as unfinished uploads: no one sees them, and one request makes each an object and a notification.
 
-    Small ones are uploaded side by side; of a large one its parts are.
+    The parts of all of them are sent side by side, `threads` at a time.
     """
 
-    def __init__(self, s3: Any, bucket: str) -> None:
-        self._s3, self._bucket = s3, bucket
-        self._pool = ThreadPoolExecutor(THREADS)
-        self._kept: dict[str, Future[Unfinished]] = {}
-        self._waiting: list[Future[Unfinished]] = []
+    def __init__(self, s3: Any, bucket: str, *, threads: int = THREADS) -> None:
+        self._s3, self._bucket, self._threads = s3, bucket, threads
+        self._pool = ThreadPoolExecutor(threads)
+        self._under_way: deque[Future[Any]] = deque()
+        self._kept: dict[str, tuple[Future[dict[str, str]], list[Future[dict[str, Any]]]]] = {}
 
     def add(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
-        """Upload a file but for the last step; all portions are taken when this returns."""
-        is_small = most_bytes <= LEAST_PART_BYTES
-        content = list(portions) if is_small else portions
-        self._kept[key] = self._pool.submit(keep, self._s3, self._bucket, key, content, most_bytes=most_bytes)
-        self._waiting.append(self._kept[key])
-        if not is_small or len(self._waiting) >= 4 * THREADS:  # small files are in memory
-            self.wait()
+        """Upload a file of at most `most_bytes` but for the last step; all portions are taken when this returns."""
+        begun, parts = self._submit(self._begin, key), list[Future[dict[str, Any]]]()
+        self._kept[key] = begun, parts
+        for number, data in enumerate(_parts(portions, part_bytes(most_bytes)), start=1):
+            parts.append(self._submit(self._send, begun, number, data))
 
     def wait(self) -> None:
-        """Return when all that was added is there."""
-        for upload in self._waiting:
-            upload.result()
-        self._waiting = []
+        """Return when all that was added is there; raise what has failed."""
+        while self._under_way:
+            self._under_way.popleft().result()
 
     def finish(self, keys: Iterable[str]) -> dict[str, str]:
         """Make objects of the files, side by side; return their eTags by key."""
         wanted = list(keys)
-        done = self._pool.map(lambda key: self._kept.pop(key).result().complete(), wanted)
-        return dict(zip(wanted, done, strict=True))
+        return dict(zip(wanted, self._pool.map(self._complete, wanted), strict=True))
 
     def close(self) -> None:
-        """Begin nothing more, and wait for what is under way."""
+        """Begin nothing more, wait for what is under way, and leave nothing unfinished behind."""
         self._pool.shutdown(cancel_futures=True)
+        begun = [upload for upload, _ in self._kept.values() if not (upload.cancelled() or upload.exception())]
+        with ThreadPoolExecutor(self._threads) as pool:
+            list(pool.map(lambda upload: self._s3.abort_multipart_upload(**upload.result()), begun))
+
+    def _submit(self, what: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        if len(self._under_way) >= self._threads:  # memory holds the parts of these, and one more
+            self._under_way.popleft().result()
+        self._under_way.append(self._pool.submit(what, *arguments))
+        return self._under_way[-1]
+
+    def _begin(self, key: str) -> dict[str, str]:
+        started = self._s3.create_multipart_upload(Bucket=self._bucket, Key=key)
+        return {"Bucket": self._bucket, "Key": key, "UploadId": started["UploadId"]}
+
+    def _send(self, begun: Future[dict[str, str]], number: int, data: bytes) -> dict[str, Any]:
+        answer = self._s3.upload_part(**begun.result(), PartNumber=number, Body=data)
+        return {"PartNumber": number, "ETag": answer["ETag"]}
+
+    def _complete(self, key: str) -> str:
+        begun, sent = self._kept[key]
+        parts = {"Parts": [part.result() for part in sent]}
+        answer = self._s3.complete_multipart_upload(**begun.result(), MultipartUpload=parts)
+        del self._kept[key]
+        return str(answer["ETag"]).strip('"')

@@ -9,23 +9,22 @@ import random
 import re
 import socket
 import ssl
-import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 from email.utils import formatdate
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from urllib3 import HTTPConnectionPool, Retry, connection_from_url
 from urllib3.exceptions import HTTPError
 
-from loadtest.simulator.command import serve
+from loadtest.simulator.endpoint import Endpoint, serve
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -92,11 +91,11 @@ _OF_A_CONNECTION = {"connection", "transfer-encoding", "content-length", "expect
 _SMALLEST_CUT = 2
 
 
-class ObjectServer(ThreadingHTTPServer):
+class ObjectServer(Endpoint, ThreadingHTTPServer):
     """Serves a folder, if any, for the length of a `with` block.
 
     `counts` can be read afterwards too: `requests` for files, `bytes` of them that were sent, answers `cut`, and
-    `writes` that were handed on. `ca_file`: what clients of a TLS endpoint are to trust, by AWS_CA_BUNDLE or the like.
+    `writes` that were handed on.
     """
 
     request_queue_size = 128
@@ -110,35 +109,29 @@ class ObjectServer(ThreadingHTTPServer):
         cut_share: float = 0.0,
         seed: int = 1,
         tls: bool = False,
-        port: int = 0,
     ) -> None:
         """`upstream`: the URL of the S3 that answers what is not a file of the folder. None: that does not exist.
 
         `cut_share`: the share of answers with a body that end in their middle, with the connection; which, `seed` says.
-        `tls`: speak TLS, with a certificate made at the start.
         """
         if not 0 <= cut_share <= 1:
             raise ValueError("a share is from 0 to 1")
         self.folder, self.upstream = folder, upstream_pool(upstream) if upstream else None
         self.counts = Counter(dict.fromkeys(("requests", "bytes", "cut", "writes"), 0))
-        self.ca_file: Path | None = None
         self._tls: ssl.SSLContext | None = None
-        self._is_tls, self._cut_share, self._chance = tls, cut_share, random.Random(seed)
-        self._ends, self._lock, self._open = contextlib.ExitStack(), threading.Lock(), set[socket.socket]()
-        super().__init__(("127.0.0.1", port), Handler)
+        self._cut_share, self._chance = cut_share, random.Random(seed)
+        self._lock, self._open = threading.Lock(), set[socket.socket]()
+        Endpoint.__init__(self, tls=tls)
+        ThreadingHTTPServer.__init__(self, ("127.0.0.1", 0), Handler)
 
-    def __enter__(self) -> Self:
-        if self._is_tls:
-            from loadtest.simulator import certificate  # cryptography is for those who want TLS
-
-            self._tls, self.ca_file = certificate.make(Path(self._ends.enter_context(tempfile.TemporaryDirectory())))
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-        return self
-
-    def __exit__(self, *how: object) -> None:
+    @contextlib.contextmanager
+    def _listening(self, context: ssl.SSLContext | None) -> Iterator[int]:
+        self._tls = context
+        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield self.server_address[1]
         self.shutdown()
-        self._thread.join()
+        thread.join()
         with self._lock:
             for connection in self._open:
                 with contextlib.suppress(OSError):
@@ -146,12 +139,6 @@ class ObjectServer(ThreadingHTTPServer):
         self.server_close()
         if self.upstream:
             self.upstream.close()
-        self._ends.close()
-
-    @property
-    def url(self) -> str:
-        """Where the endpoint listens: what AWS_ENDPOINT_URL_S3 is to be."""
-        return f"{'https' if self._is_tls else 'http'}://127.0.0.1:{self.server_address[1]}"
 
     def count(self, what: str, more: int = 1) -> None:
         """Count something."""
@@ -265,16 +252,12 @@ def _passed_on(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser all settings of an object endpoint."""
+    """Give the parser the settings of an object endpoint."""
     parser.add_argument("folder", type=Path, help="holds a folder for each bucket")
-    parser.add_argument("--port", type=int, default=0, help="0 (the default): any that is free")
     parser.add_argument("--tls", action="store_true", help="the second line printed is the file clients are to trust")
-    parser.add_argument("--cut-share", type=float, default=0.0, help="share of answers that end in their middle")
-    parser.add_argument("--seed", type=int, default=1, help="which answers are cut")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run an endpoint until Ctrl-C or SIGTERM; print what it counted."""
-    settings = {name: getattr(arguments, name) for name in ("cut_share", "seed", "tls", "port")}
-    server = ObjectServer(arguments.folder, **settings)
+    server = ObjectServer(arguments.folder, tls=arguments.tls)
     return serve(server, lambda: server.counts)

@@ -4,8 +4,8 @@
 """
 
 from loadtest.simulator.server import Simulator
-from loadtest.simulator.settings import Fault, Faults, Key, Latency, Reason, Schedule, Settings, Simulation, Table
+from loadtest.simulator.settings import Fault, Faults, Key, Reason, Schedule, Settings, Simulation, Table
 from loadtest.simulator.written_items import checksum
 
-__all__ = ["Fault", "Faults", "Key", "Latency", "Reason", "Schedule", "Settings"]
+__all__ = ["Fault", "Faults", "Key", "Reason", "Schedule", "Settings"]
 __all__ += ["Simulation", "Simulator", "Table", "checksum"]

@@ -1,13 +1,11 @@
 """`python -m loadtest simulator`: it runs as a process of its own, so that a benchmark does not count its CPU."""
 
 import argparse
-import json
-import signal
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from loadtest.simulator.endpoint import serve
 from loadtest.simulator.server import Simulator
 from loadtest.simulator.settings import Settings
 from loadtest.simulator.written_items import checksum
@@ -16,7 +14,6 @@ EXAMPLE = """example: a table of 1,000 write units a second, and one request in 
   {"tables": {"Orders": {"partition": {"name": "customer"}, "sort": {"name": "number", "type": "N"}}},
    "simulation": {"mode": "provisioned", "provisioned_units_per_s": 1000}, "faults": {"internal_error": 0.1}}
 """
-_ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,21 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
     return serve(simulator, lambda: _reported(simulator))
 
 
-def serve(endpoint: Any, counts: Callable[[], Any]) -> int:
-    """Run an endpoint until Ctrl-C or SIGTERM: its URL at the start, what it counted as JSON at the end.
-
-    With TLS, the second line printed is the file that clients are to trust.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    with endpoint:
-        print(endpoint.url, flush=True)
-        if endpoint.ca_file:
-            print(endpoint.ca_file, flush=True)
-        signal.sigwait(_ENDS)
-    print(json.dumps(counts()), flush=True)
-    return 0
-
-
 def _settings(text: str) -> Settings:
     try:
         return msgspec.json.decode(text, type=Settings, dec_hook=lambda kind, value: kind(value))
@@ -59,5 +41,5 @@ def _reported(simulator: Simulator) -> dict[str, Any]:
     names = [name for name in simulator.settings.tables or () if simulator.settings.keeps(name)]
     tables = {name: written.items(name) for name in names}
     held = {name: {"items": len(items), "checksum": checksum(items)} for name, items in tables.items()}
-    wrong = {name: getattr(written, name) for name in ("doubled", "overwritten", "out_of_order")}
+    wrong = {name: getattr(written, name) for name in ("doubled", "out_of_order")}
     return {**simulator.statistics.document(), **wrong, "tables": held}

@@ -1,7 +1,7 @@
 """What a request asks for, checked as DynamoDB checks it. Pure.
 
-The words are DynamoDB's where they are known. They are not for a request over 16 MB, and for the shapes that no SDK
-lets pass.
+The words are DynamoDB's where clients look at them, or where they are short. They are not for a request over 16 MB,
+for numbers and the size of keys, and for the shapes that no SDK lets pass.
 """
 
 import json
@@ -44,7 +44,7 @@ class Write(Asked):
         """Return the item that is there afterwards, given the one before."""
         if self.change is None or self.item is None:
             return self.item
-        return self.change.of(before or self.item)
+        return self.change(before or self.item)
 
 
 @contextmanager
@@ -88,22 +88,15 @@ def single(operation: str, body: bytes, tables: Tables) -> Write:
     if table := _table(named, tables):
         _check_keys_of_put(attributes, table) if holds == "Item" else _check_key_alone(attributes, table)
     kind = "PutRequest" if holds == "Item" else "DeleteRequest"
-    write = _write(named, {kind: {holds: attributes}}, tables)
-    more = _expressions(document, {key.name for key in table.keys} if table else set())
+    write, placeholders = _write(named, {kind: {holds: attributes}}, tables), items.Placeholders(document)
     if operation == "updateitem":
-        more = {"item": attributes, "change": items.NO_CHANGE, **more}
-    return replace(write, returns_old=document.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD", **more)
-
-
-def _expressions(document: Mapping[str, Any], keys: set[str]) -> dict[str, Any]:
-    """Return condition and change of a request, if it has them."""
-    placeholders, found = items.Placeholders(document), dict[str, Any]()
+        keys = {key.name for key in table.keys} if table else set()
+        change = items.change_of(document.get("UpdateExpression", ""), placeholders, keys)
+        write = replace(write, item=attributes, change=change)
     if (condition := document.get("ConditionExpression")) is not None:
-        found["condition"] = items.condition_of(condition, placeholders)
-    if (update := document.get("UpdateExpression")) is not None:
-        found["change"] = items.change_of(update, placeholders, keys)
+        write = replace(write, condition=items.condition_of(condition, placeholders))
     placeholders.check_used()
-    return found
+    return replace(write, returns_old=document.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
 
 
 @_shape()
@@ -149,7 +142,7 @@ def _check_distinct(asked: Sequence[Asked]) -> None:
 
 
 def _check_key_alone(key: items.Item, table: Table | None) -> None:
-    items.check_values(key)
+    items.check_values(key.values())
     if table and len(key) != len(table.keys):
         raise invalid("The provided key element does not match the schema")
 
@@ -199,7 +192,7 @@ def _write(named: str, request: Mapping[str, Any], tables: Tables) -> Write:
     is_put, table = kind == "PutRequest", _table(named, tables)
     attributes = content["Item" if is_put else "Key"]
     if is_put:
-        items.check_values(attributes)
+        items.check_values(attributes.values())
     else:
         _check_key_alone(attributes, table)
     key, size = tuple(items.key_values(attributes, table)), items.item_bytes(attributes)

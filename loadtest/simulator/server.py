@@ -4,17 +4,18 @@ import asyncio
 import socket
 import ssl
 import struct
-import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, Self, cast
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import cast
 
-from loadtest.simulator.service import TOOK_ALL, Answer, Ending, Service
-from loadtest.simulator.settings import Settings
+from loadtest.simulator.endpoint import Endpoint
+from loadtest.simulator.service import ALL_TAKEN, Answer, Service
+from loadtest.simulator.settings import Fault, Settings
 
 _BACKLOG = 1024
 _PHRASES = {200: b"200 OK", 400: b"400 Bad Request", 500: b"500 Internal Server Error"}
@@ -24,7 +25,7 @@ _HEAD = (
     b"x-amz-crc32: %d\r\nContent-Length: %d\r\nx-amzn-RequestId: %%052d\r\n\r\n"
 )
 _NO_LINGER = struct.pack("ii", 1, 0)  # makes closing a socket a reset
-
+_RESETS = (Fault.RESET_BEFORE, Fault.RESET_AFTER)
 
 Elsewhere = Callable[[str, bytes], Answer]  # answers a target and body that are not about rows, in some thread
 _THREADS = 64  # for it, at most
@@ -33,7 +34,7 @@ _THREADS = 64  # for it, at most
 class Connection(asyncio.Protocol):
     """Serves one client. While an answer is delayed, the client's further requests wait; other clients do not."""
 
-    def __init__(self, service: Service, connections: "set[Connection]", elsewhere: Elsewhere | None) -> None:
+    def __init__(self, service: Service, connections: set[asyncio.Transport], elsewhere: Elsewhere | None) -> None:
         self._service, self._statistics, self._connections = service, service.statistics, connections
         self._held = bytearray()
         self._needed = 0  # bytes before it is worth while to look
@@ -43,13 +44,14 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast(asyncio.Transport, transport)
-        self._connections.add(self)
-        self._statistics.opened()
+        self._connections.add(self._transport)
+        self._statistics.connections += 1
+        self._statistics.open_connections += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget an answer that no one waits for."""
         self._statistics.open_connections -= 1
-        self._connections.discard(self)
+        self._connections.discard(self._transport)
         if self._delayed:
             self._delayed.cancel()
             self._delayed = None
@@ -59,10 +61,6 @@ class Connection(asyncio.Protocol):
         """Answer each request that is complete."""
         self._held += data
         self._serve()
-
-    def close(self) -> None:
-        """End the connection now."""
-        self._transport.abort()
 
     def _serve(self) -> None:
         while self._delayed is None and len(self._held) > self._needed and not self._transport.is_closing():
@@ -79,7 +77,7 @@ class Connection(asyncio.Protocol):
             body = bytes(memoryview(self._held)[begin:end])
             del self._held[:end]
             self._needed = 0
-            self._statistics.received(len(body))
+            self._statistics.received()
             operation = _header(head, _TARGET).rpartition(b".")[2]
             if self._elsewhere and not self._service.is_of_rows(operation, body):
                 at = head.find(_TARGET) + len(_TARGET)
@@ -105,16 +103,16 @@ class Connection(asyncio.Protocol):
 
     def _send(self, answer: Answer) -> None:
         self._statistics.in_flight -= 1
-        if answer.ending is Ending.RESET:
+        if answer.fault in _RESETS:
             self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             self._transport.abort()
             return
         data = _framed(answer, self._statistics.requests)
-        if answer.ending is Ending.KEPT:
-            self._transport.write(data)
-        else:
+        if answer.fault is Fault.TRUNCATED:
             self._transport.write(data[: len(data) - len(answer.body) // 2])
             self._transport.close()
+        else:
+            self._transport.write(data)
 
 
 def _header(head: bytes, name: bytes) -> bytes:
@@ -123,20 +121,20 @@ def _header(head: bytes, name: bytes) -> bytes:
 
 
 def _framed(answer: Answer, number: int) -> bytes:
-    if answer.body is TOOK_ALL and answer.is_crc32_right:
-        return _TOOK_ALL_FRAMED % number
+    if answer is ALL_TAKEN:
+        return _ALL_TAKEN_FRAMED % number
     return _head(answer) % number + answer.body
 
 
 def _head(answer: Answer) -> bytes:
-    crc = zlib.crc32(answer.body) ^ (not answer.is_crc32_right)
+    crc = zlib.crc32(answer.body) ^ (answer.fault is Fault.WRONG_CRC32)
     return _HEAD % (_PHRASES[answer.status], crc, len(answer.body))
 
 
-_TOOK_ALL_FRAMED = _head(Answer(TOOK_ALL)) + TOOK_ALL
+_ALL_TAKEN_FRAMED = _head(ALL_TAKEN) + ALL_TAKEN.body
 
 
-class Simulator:
+class Simulator(Endpoint):
     """Runs the endpoint for the length of a `with` block, once. What it counted and kept can be read afterwards too."""
 
     def __init__(
@@ -144,83 +142,50 @@ class Simulator:
         settings: Settings | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
-        service: Service | None = None,
         elsewhere: Elsewhere | None = None,
     ) -> None:
-        """`service` answers in place of the simulator's own, `elsewhere` what is not about rows."""
+        """`elsewhere` answers what is not about rows."""
         self.settings = settings or Settings()
-        self._service = service or Service(self.settings, clock)
+        super().__init__(tls=self.settings.tls)
+        self._service = Service(self.settings, clock)
         self.statistics, self.written_items = self._service.statistics, self._service.written_items
-        self._elsewhere = elsewhere
-        self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(ThreadPoolExecutor(_THREADS))
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._connections: set[Connection] = set()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._server: asyncio.Server | None = None
-        self.ca_file: Path | None = None  # what clients of a TLS endpoint are to trust, by AWS_CA_BUNDLE or the like
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        try:
-            self._server = self._in_loop(self._listen(self._make_certificate() if self.settings.tls else None))
-        except BaseException:
-            self._stop()
-            raise
-        return self
-
-    def __exit__(self, *how: object) -> None:
-        self._in_loop(self._close())
-        self._stop()
-        self._service.close()
-
-    @property
-    def url(self) -> str:
-        """Where the endpoint listens."""
-        assert self._server is not None
-        scheme = "https" if self.settings.tls else "http"
-        return f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    @property
-    def requests(self) -> int:
-        """How many requests came."""
-        return self.statistics.requests
+        self._connections: set[asyncio.Transport] = set()
+        self._connect = partial(Connection, self._service, self._connections, elsewhere)
 
     @property
     def items(self) -> int:
         """How many writes were made."""
         return self.statistics.items
 
-    def _make_certificate(self) -> ssl.SSLContext:
-        from loadtest.simulator import certificate  # cryptography is for those who want TLS
+    @contextmanager
+    def _listening(self, context: ssl.SSLContext | None) -> Iterator[int]:
+        with closing(self._service), _loop() as loop:
+            port = self.settings.port
+            listening = loop.create_server(self._connect, "127.0.0.1", port, ssl=context, backlog=_BACKLOG)
+            server = asyncio.run_coroutine_threadsafe(listening, loop).result()
+            yield server.sockets[0].getsockname()[1]
+            asyncio.run_coroutine_threadsafe(self._close(server), loop).result()
 
-        self._folder = tempfile.TemporaryDirectory()
-        context, self.ca_file = certificate.make(Path(self._folder.name))
-        return context
-
-    async def _listen(self, context: ssl.SSLContext | None) -> asyncio.Server:
-        def connection() -> Connection:
-            return Connection(self._service, self._connections, self._elsewhere)
-
-        loop = asyncio.get_running_loop()
-        return await loop.create_server(connection, "127.0.0.1", self.settings.port, ssl=context, backlog=_BACKLOG)
-
-    async def _close(self) -> None:
-        assert self._server is not None
-        self._server.close()
+    async def _close(self, server: asyncio.Server) -> None:
+        server.close()
         await asyncio.sleep(0.02)  # what was accepted just now becomes a connection in the loop's next turns
         while self._connections:
             for connection in self._connections:
-                connection.close()
+                connection.abort()
             await asyncio.sleep(0.001)
 
-    def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.run_until_complete(self._loop.shutdown_default_executor())
-        self._loop.close()
-        if self._folder:
-            self._folder.cleanup()
 
-    def _in_loop(self, what: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result()
+@contextmanager
+def _loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """Run an event loop in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(ThreadPoolExecutor(_THREADS))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()

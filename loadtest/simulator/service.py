@@ -1,12 +1,9 @@
 """What the endpoint answers to a request, and when. Knows HTTP as little as sockets."""
 
 import json
-import random
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -24,7 +21,6 @@ _TABLE = re.compile(rb'"(?:TableName|RequestItems)"\s*:\s*\{?\s*"(?:[^"]*/)?([^"
 _BATCH, _GET = b"batchwriteitem", b"batchgetitem"
 _SINGLE = {name.encode(): name for name in ("putitem", "updateitem", "deleteitem")}
 _OF_ITEMS = frozenset((_BATCH, _GET, *_SINGLE))
-MAX_READ_BYTES = 16 * 1024 * 1024  # of a BatchGetItem's answer
 _TOKEN = "The security token included in the request is"
 INSTEAD: dict[Fault, Callable[[], RequestRefused]] = {
     Fault.INTERNAL_ERROR: partial(RequestRefused, "InternalServerError", "Internal server error", status=500),
@@ -36,17 +32,6 @@ _UNKNOWN = "the simulator takes writes and BatchGetItem only, and DescribeTable 
 _NEEDS_ITEMS = "the simulator needs `keeps_items` for conditions, updates and reads"
 
 
-class Ending(Enum):
-    """What becomes of the connection with the answer."""
-
-    KEPT = "kept"
-    CUT = "half of the answer, then closed"
-    RESET = "no answer, reset"
-
-
-ENDINGS = {Fault.RESET_BEFORE: Ending.RESET, Fault.RESET_AFTER: Ending.RESET, Fault.TRUNCATED: Ending.CUT}
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a request gets."""
@@ -54,11 +39,10 @@ class Answer:
     body: bytes
     status: int = 200
     delay_s: float = 0
-    ending: Ending = Ending.KEPT
-    is_crc32_right: bool = True
+    fault: Fault | None = None  # may reset the connection, cut the body or spoil its checksum
 
 
-_ALL_TAKEN = Answer(TOOK_ALL)
+ALL_TAKEN = Answer(TOOK_ALL)
 
 
 class Service:
@@ -71,22 +55,23 @@ class Service:
         self._spool = settings.spool.open("wb", buffering=1 << 20) if settings.spool else None
         self._schedule = Schedule(settings.faults)
         self.statistics.faults = self._schedule.counts
-        self._chance = random.Random(settings.latency.seed)
         self._capacities: dict[str, Capacity] = {}
+        reason, units = settings.simulation.limit if settings.simulation else (Reason.KEY_RANGE, 0)
+        self._provisioned_units = units if reason is Reason.PROVISIONED else 0
         throttles = settings.faults is not None and settings.faults.throttled_items > 0
-        self._counts_only = settings.counts_only and not throttles
-        latency = settings.latency.fixed_s or settings.latency.jitter_s
-        self._is_fast = settings.counts_only and not (settings.faults or latency)
+        self._counts_only = settings.tables is None and not throttles
+        self._is_fast = settings.tables is None and not (settings.faults or settings.latency_s)
 
     def answer(self, operation: bytes, body: bytes) -> Answer:
         """Return the answer to a request; `operation` is in lower case."""
         if self._is_fast and operation == _BATCH:
             self._count(body)
-            return _ALL_TAKEN
+            return ALL_TAKEN
         fault = self._schedule.next() if operation in _OF_ITEMS else None
-        status, content = self._answered(operation, body, fault)
-        ending = ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT
-        return Answer(content, status, self._delay_s(fault), ending, is_crc32_right=fault is not Fault.WRONG_CRC32)
+        faults, delay_s = self._settings.faults, self._settings.latency_s
+        if faults and fault is Fault.SLOW:
+            delay_s += faults.slow_s
+        return Answer(*self._answered(operation, body, fault), delay_s, fault)
 
     def is_of_rows(self, operation: bytes, body: bytes) -> bool:
         """Return whether a request is for the tables of this service: a batch of writes is, others name one of them."""
@@ -105,21 +90,16 @@ class Service:
         if self._spool:
             self._spool.write(body.replace(b"\n", b" ") + b"\n")
 
-    def _answered(self, operation: bytes, body: bytes, fault: Fault | None) -> tuple[int, bytes]:
+    def _answered(self, operation: bytes, body: bytes, fault: Fault | None) -> tuple[bytes, int]:
         try:
             if fault in INSTEAD:
                 raise INSTEAD[fault]()
             if fault is Fault.RESET_BEFORE:
-                return 200, b""
-            return 200, self._done(operation, body)
+                return b"", 200
+            return self._done(operation, body), 200
         except RequestRefused as refused:
             self.statistics.errors[refused.name] += 1
-            return refused.status, refused.body()
-
-    def _delay_s(self, fault: Fault | None) -> float:
-        latency, faults = self._settings.latency, self._settings.faults
-        delay_s = latency.fixed_s + (latency.jitter_s and self._chance.random() * latency.jitter_s)
-        return delay_s + (faults.slow_s if faults and fault is Fault.SLOW else 0)
+            return refused.body(), refused.status
 
     def _done(self, operation: bytes, body: bytes) -> bytes:
         if operation == _BATCH:
@@ -156,20 +136,15 @@ class Service:
     def _get(self, body: bytes) -> bytes:
         asked, parts = requests.keys(body, self._settings.tables)
         found: dict[str, list[Item]] = {one.named: [] for one in asked}
-        room, left = MAX_READ_BYTES, list[tuple[Asked, Reason | None]]()
+        left = list[tuple[Asked, Reason]]()
         for one in reversed(asked):  # any order may come
-            item = self.written_items.item(one)
-            size = item_bytes(item) if item else 0
-            is_consistent = bool(parts[one.named].get("ConsistentRead"))
-            reason = Reason.READ_KEY_RANGE if self._schedule.throttles_next_item() else None
-            if reason or size > room:
-                left.append((one, reason))
+            if self._schedule.throttles_next_item():
+                left.append((one, Reason.READ_KEY_RANGE))
                 continue
-            room -= size
-            self.statistics.read_units += read_units(size, is_consistent=is_consistent)
+            item, is_consistent = self.written_items.item(one), bool(parts[one.named].get("ConsistentRead"))
+            self.statistics.read_units += read_units(item_bytes(item or {}), is_consistent=is_consistent)
             found[one.named] += [requests.projected(parts[one.named], item)] if item else []
         self._note(left, of=len(asked))
-        self.statistics.read += len(asked) - len(left)
         unprocessed = requests.request_items(one for one, _ in left)
         keys = {named: {**parts[named], "Keys": keys} for named, keys in unprocessed.items()}
         return _json({"Responses": found, "UnprocessedKeys": keys})
@@ -187,17 +162,14 @@ class Service:
         self.statistics.took(len(taken))
         return [write for write, _ in refused]
 
-    def _note(self, refused: Sequence[tuple[Asked, Reason | None]], of: int) -> None:
-        """Count what found no capacity, or room in the answer; refuse the request if nothing of it was done."""
-        self.statistics.throttles.update(Counter(str(reason) for _, reason in refused if reason))
+    def _note(self, refused: Sequence[tuple[Asked, Reason]], of: int) -> None:
+        """Count what found no capacity; refuse the request if nothing of it was done."""
         self.statistics.unprocessed += len(refused)
         self.statistics.asked(was_limited=bool(refused))
         if len(refused) == of:
             self.statistics.throttled_requests += 1
-            simulation = self._settings.simulation
-            is_provisioned = simulation is not None and simulation.mode == "provisioned"
-            reasons = [(one.table, reason) for one, reason in refused if reason]
-            raise errors.throttled(reasons, is_provisioned=is_provisioned)
+            reasons = [(one.table, reason) for one, reason in refused]
+            raise errors.throttled(reasons, is_provisioned=self._provisioned_units > 0)
 
     def _applied(self, write: Write) -> Write:
         """Make a write; return it as a put or delete, which it comes to."""
@@ -205,7 +177,6 @@ class Service:
             return write
         before = self.written_items.item(write)
         if write.condition and not write.condition(before or {}):
-            self.statistics.unmet += 1
             old: dict[str, Any] = {"Item": before} if before and write.returns_old else {}
             raise RequestRefused("ConditionalCheckFailedException", "The conditional request failed", **old)
         after = write.after(before)
@@ -237,19 +208,16 @@ class Service:
         table = (self._settings.tables or {}).get(name)
         if table is None:
             raise errors.no_table(f"{errors.NO_TABLE}: Table: {name} not found")
-        kinds, simulation = ("HASH", "RANGE"), self._settings.simulation
-        billing: dict[str, object] = {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}
-        if simulation and simulation.mode == "provisioned":
-            units = int(simulation.provisioned_units_per_s)
-            billing = {"ProvisionedThroughput": {"ReadCapacityUnits": units, "WriteCapacityUnits": units}}
+        kinds, units = ("HASH", "RANGE"), int(self._provisioned_units)
         description = {
             "TableName": name,
             "TableArn": errors.table_arn(name),
             "TableStatus": "ACTIVE",
             "KeySchema": [{"AttributeName": k.name, "KeyType": t} for k, t in zip(table.keys, kinds, strict=False)],
             "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.type} for key in table.keys],
+            "ProvisionedThroughput": {"ReadCapacityUnits": units, "WriteCapacityUnits": units},  # 0: on demand
         }
-        return _json({"Table": {**description, **billing}})
+        return _json({"Table": description})
 
 
 def _json(document: object) -> bytes:

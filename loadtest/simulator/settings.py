@@ -5,13 +5,13 @@ is they who refuse. So too much for a new table and too much for one key have th
 DynamoDB takes half an hour for that.
 """
 
-import math
 import random
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -41,8 +41,6 @@ class Reason(StrEnum):
     """Why a write found no capacity, as `ThrottlingReasons` spells it."""
 
     PROVISIONED = "TableWriteProvisionedThroughputExceeded"
-    MAX_ON_DEMAND = "TableWriteMaxOnDemandThroughputExceeded"
-    ACCOUNT = "TableWriteAccountLimitExceeded"
     KEY_RANGE = "TableWriteKeyRangeThroughputExceeded"
     READ_KEY_RANGE = "TableReadKeyRangeThroughputExceeded"
 
@@ -55,16 +53,15 @@ class Simulation:
     provisioned_units_per_s: float = 1000
     burst_s: float = 1.0
     warm_units_per_s: float = 4000  # a new table on demand, before any peak
-    max_on_demand_units_per_s: float | None = None
-    account_units_per_s: float = 40_000  # the quota of a table, unless raised
     partition_units_per_s: float = 1000
     partitions: int | None = None  # None: as many as the capacity needs
 
-    def __post_init__(self) -> None:
-        rates = (self.provisioned_units_per_s, self.warm_units_per_s, self.account_units_per_s)
-        others = (self.burst_s, self.partition_units_per_s, self.partitions or 1)
-        if min(*rates, *others, self.max_on_demand_units_per_s or 1) <= 0:
-            raise ValueError("rates, seconds and partitions must be more than 0")
+    @property
+    def limit(self) -> tuple[Reason, float]:
+        """What a whole table sustains, and the reason why it takes no more."""
+        if self.mode == "provisioned":
+            return Reason.PROVISIONED, self.provisioned_units_per_s
+        return Reason.KEY_RANGE, self.warm_units_per_s
 
 
 def write_units(item_bytes: int) -> int:
@@ -73,7 +70,7 @@ def write_units(item_bytes: int) -> int:
     >>> write_units(100), write_units(1024), write_units(1025)
     (1, 1, 2)
     """
-    return max(1, math.ceil(item_bytes / 1024))
+    return max(1, ceil(item_bytes / 1024))
 
 
 def read_units(item_bytes: int, *, is_consistent: bool) -> float:
@@ -82,45 +79,36 @@ def read_units(item_bytes: int, *, is_consistent: bool) -> float:
     >>> read_units(0, is_consistent=True), read_units(4097, is_consistent=True), read_units(4096, is_consistent=False)
     (1.0, 2.0, 0.5)
     """
-    return max(1, math.ceil(item_bytes / 4096)) / (1 if is_consistent else 2)
+    return max(1, ceil(item_bytes / 4096)) / (1 if is_consistent else 2)
 
 
 class Capacity:
     """Decides write by write whether a table takes it."""
 
     def __init__(self, simulation: Simulation, now: float) -> None:
-        limits, each = _limits(simulation), simulation.partition_units_per_s
-
         def bucket(per_s: float) -> TokenBucket:
             return TokenBucket(per_s=per_s, size=per_s * simulation.burst_s, now=now)
 
-        self._limits = [(reason, bucket(per_s)) for reason, per_s in limits]
-        self._partitions = [bucket(each) for _ in range(simulation.partitions or math.ceil(limits[0][1] / each))]
+        (self._reason, per_s), each = simulation.limit, simulation.partition_units_per_s
+        self._table = bucket(per_s)
+        self._partitions = [bucket(each) for _ in range(simulation.partitions or ceil(per_s / each))]
 
     def take(self, partition_key: bytes, units: float, now: float) -> Reason | None:
-        """Take the units if all limits allow it, else return the first that does not."""
+        """Take the units if table and partition allow it, else return why not."""
         partition = self._partitions[partition_of(partition_key, len(self._partitions))]
-        limits = [*self._limits, (Reason.KEY_RANGE, partition)]
-        refused = next((reason for reason, bucket in limits if not bucket.has(units, now)), None)
-        if refused is None:
-            for _, bucket in limits:
-                bucket.take(units)
-        return refused
+        if not self._table.has(units, now):
+            return self._reason
+        if not partition.has(units, now):
+            return Reason.KEY_RANGE
+        self._table.take(units)
+        partition.take(units)
+        return None
 
 
 def partition_of(key: bytes, partitions: int) -> int:
     """Return the partition of a key: each has an equal range of the hashes, so that doubling them halves each."""
     hashed = int.from_bytes(blake2b(key, digest_size=8).digest())
     return hashed * partitions >> 64
-
-
-def _limits(simulation: Simulation) -> list[tuple[Reason, float]]:
-    """Return what limits a table, first what it sustains itself."""
-    if simulation.mode == "provisioned":
-        return [(Reason.PROVISIONED, simulation.provisioned_units_per_s)]
-    limits = [(Reason.KEY_RANGE, simulation.warm_units_per_s), (Reason.ACCOUNT, simulation.account_units_per_s)]
-    most = simulation.max_on_demand_units_per_s
-    return limits if most is None else [*limits, (Reason.MAX_ON_DEMAND, most)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +130,6 @@ class Table:
     def keys(self) -> tuple[Key, ...]:
         """The key attributes in their order."""
         return (self.partition, self.sort) if self.sort else (self.partition,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    """How long an answer takes at least: `fixed_s`, and up to `jitter_s` more by chance."""
-
-    fixed_s: float = 0
-    jitter_s: float = 0
-    seed: int = 1
 
 
 class Fault(StrEnum):
@@ -225,11 +204,11 @@ class Schedule:
 class Settings:
     """What a simulator is to do."""
 
-    # Those there are, by name: requests are checked as DynamoDB does. None: there is every table, unchecked.
+    # Those there are, by name: requests are checked as DynamoDB does. None: there is every table; puts are counted.
     tables: Mapping[str, Table] | None = None
     simulation: Simulation | None = None  # what each table can take; None: anything
     faults: Faults | None = None
-    latency: Latency = field(default_factory=Latency)
+    latency_s: float = 0  # how much later an answer comes
     keeps_items: bool | frozenset[str] = False  # of all tables, or those named, in memory: conditions need them
     spool: Path | None = None  # the file that all writes taken go to (`loadtest.simulator.written_items`)
     sequence: str | None = None  # an attribute with a number that must not fall for the same key; needs `keeps_items`
@@ -245,8 +224,3 @@ class Settings:
     def keeps(self, table: str) -> bool:
         """Return whether the items of a table are kept."""
         return self.keeps_items if isinstance(self.keeps_items, bool) else table in self.keeps_items
-
-    @property
-    def counts_only(self) -> bool:
-        """Whether requests need not be read beyond counting their puts."""
-        return self.tables is None

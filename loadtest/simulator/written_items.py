@@ -27,31 +27,22 @@ class Statistics:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._begun: float | None = None
-        self.requests = self.bytes = self.items = 0  # items: writes that were made
-        self.read = self.unmet = 0  # keys that were looked at, and conditions that were not met
+        self.requests = self.items = 0  # items: writes that were made
         self.write_units, self.read_units = 0, 0.0  # without indexes; not where writes are only counted
         self.unprocessed = self.throttled_requests = 0  # what found no capacity; requests that were refused whole
-        self.throttles: Counter[str] = Counter()  # what found no capacity, by reason
         self.errors: Counter[str] = Counter()  # answers by name; throttling is among them
         self.faults: Counter[str] = Counter()
-        self.connections = self.open_connections = self.max_connections = 0
+        self.connections = self.open_connections = 0
         self.in_flight = self.max_in_flight = 0
         self.per_second: list[int] = []  # items taken in each second since the first request
         self.asked_per_second: list[int] = []  # requests that are read in full
         self.limited_per_second: list[int] = []  # those that found no capacity for something or all they asked
 
-    def opened(self) -> None:
-        """Count a connection."""
-        self.connections += 1
-        self.open_connections += 1
-        self.max_connections = max(self.max_connections, self.open_connections)
-
-    def received(self, body_bytes: int) -> None:
+    def received(self) -> None:
         """Count a request."""
         if self._begun is None:
             self._begun = self._clock()
         self.requests += 1
-        self.bytes += body_bytes
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
@@ -83,8 +74,8 @@ class WrittenItems:
     def __init__(self, sequence: str | None) -> None:
         self._sequence = sequence
         self._tables: defaultdict[str, dict[tuple[str, ...], Item]] = defaultdict(dict)
-        self.doubled = self.overwritten = 0  # puts of an item just as the table held it, and of another of its key
-        self.out_of_order = 0  # those of them with a lower sequence number than what they overwrote
+        self.doubled = 0  # puts of an item just as the table held it
+        self.out_of_order = 0  # puts with a lower sequence number than what they overwrote
 
     def item(self, asked: Asked) -> Item | None:
         """Return the item that a table holds under a key."""
@@ -100,7 +91,6 @@ class WrittenItems:
         if before is None:
             return
         self.doubled += before == item
-        self.overwritten += before != item
         if self._sequence and self._sequence in before and self._sequence in item:
             later, earlier = (Decimal(one[self._sequence]["N"]) for one in (before, item))
             self.out_of_order += earlier < later

@@ -20,7 +20,7 @@ from ingest.dynamodb.writers import WriterFactory
 from ingest.errors import OutOfTime, TableKeysDiffer, Throttled
 from ingest.feeds.feed import Feed, KeyAttribute
 from ingest.items.items import Items
-from loadtest.simulator import Faults, Key, Latency, Settings, Simulation, Simulator, Table
+from loadtest.simulator import Faults, Key, Settings, Simulation, Simulator, Table
 from tests.support import tables
 from tests.support.clients import session
 from tests.support.examples import HALF
@@ -147,7 +147,7 @@ def test_all_items_are_in_the_table_when_it_returns(number: int, feed: Feed) -> 
         )
         assert result == WriteResult()
         assert kept(running) == expected(number)
-        assert running.requests == number
+        assert running.statistics.requests == number
     assert sorted(noted) == list(range(number))
 
 
@@ -186,7 +186,7 @@ def test_it_counts_requests_and_write_units_also_of_conditions_that_are_refused(
 
 
 def test_more_requests_may_be_under_way_than_of_batches() -> None:
-    with simulator(latency=Latency(fixed_s=0.2)) as (running, writer_for):
+    with simulator(latency_s=0.2) as (running, writer_for):
         writer = writer_for(INSERT)
         assert writer.loop.limiter == SINGLE_LIMITER
         writer.write(items_of(INSERT, rows(3000)), no_heartbeat)
@@ -197,7 +197,7 @@ def test_a_table_of_other_keys_ends_the_load() -> None:
     with simulator(tables={"Orders": Table(Key("pk"))}) as (running, writer_for):
         with pytest.raises(TableKeysDiffer, match="Table Orders has other keys than the feed"):
             writer_for(INSERT, limiter=ConcurrencyLimiter.fixed(4)).write(items_of(INSERT, rows(100)), no_heartbeat)
-        assert running.requests <= 4
+        assert running.statistics.requests <= 4
 
 
 def test_a_table_that_takes_nothing_for_too_long_is_a_service_fault() -> None:

@@ -31,7 +31,7 @@ from ingest.feeds.tables import TableLimits
 from ingest.items.items import Items, Refusal, build_items
 from ingest.items.mapping import map_columns
 from ingest.reading.rows import Rows
-from loadtest.simulator import Faults, Key, Latency, Settings, Simulation, Simulator, Table
+from loadtest.simulator import Faults, Key, Settings, Simulation, Simulator, Table
 from tests.support.fakes import no_heartbeat
 from tests.support.memory_budgets import MemoryBudgets
 
@@ -243,7 +243,7 @@ def test_it_speaks_tls_to_those_it_trusts_and_to_no_others(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("requests", [1, 3])
 def test_no_more_requests_are_under_way_than_the_flow_it_is_given_allows(requests: int) -> None:
-    with simulator(latency=Latency(fixed_s=0.005)) as running:
+    with simulator(latency_s=0.005) as running:
         limited = writer(running, limiter=ConcurrencyLimiter.fixed(requests))
         assert limited.write(items(500), no_heartbeat) == WriteResult()
         assert running.statistics.document()["max_in_flight"] == requests
@@ -259,7 +259,7 @@ def test_it_counts_what_the_table_counts() -> None:
         counting = writer(running, limiter=ConcurrencyLimiter.fixed(20))
         counting.write(items(600), no_heartbeat)
         counts, reported = counting.stats, running.statistics.document()
-        assert counts.requests == running.requests
+        assert counts.requests == running.statistics.requests
         assert counts.throttled == counts.by_provisioned == reported["throttled_requests"] > 0
         assert counts.retries == counts.requests - 24
         whole = reported["unprocessed"] - counts.unprocessed  # items of requests that were throttled whole
@@ -270,8 +270,6 @@ def test_it_counts_what_the_table_counts() -> None:
     ("simulation", "reason"),
     [
         ({"partitions": 1, "partition_units_per_s": 400}, "by_key_range"),
-        ({"account_units_per_s": 400}, "by_account"),
-        ({"max_on_demand_units_per_s": 400}, "by_maximum"),
         ({"mode": "provisioned", "provisioned_units_per_s": 400}, "by_provisioned"),
     ],
 )
@@ -285,9 +283,7 @@ def test_it_counts_throttled_requests_by_the_reason_reported(simulation: dict[st
 
 @pytest.mark.parametrize("note", ["x", "ü" * 1100])
 def test_it_counts_the_write_units_and_the_latency_of_what_was_taken(note: str) -> None:
-    with simulator(
-        simulation=slow(mode="provisioned", provisioned_units_per_s=600), latency=Latency(fixed_s=0.02)
-    ) as running:
+    with simulator(simulation=slow(mode="provisioned", provisioned_units_per_s=600), latency_s=0.02) as running:
         counting = writer(running, limiter=ConcurrencyLimiter.fixed(8))
         counting.write(items(400, note=note), no_heartbeat)
         counts = counting.stats
@@ -348,12 +344,12 @@ def test_the_heartbeat_comes_before_each_request() -> None:
     heartbeat = Heartbeats()
     with simulator() as running:
         assert writer(running).write(items(500), heartbeat) == WriteResult()
-        assert heartbeat.count >= running.requests == 20
+        assert heartbeat.count >= running.statistics.requests == 20
 
 
 def test_the_heartbeat_comes_at_least_once_a_second_while_it_waits() -> None:
     heartbeat = Heartbeats()
-    with simulator(latency=Latency(fixed_s=2.3)) as running:
+    with simulator(latency_s=2.3) as running:
         client = session().client("dynamodb", endpoint_url=running.url)
         watched = WatchedExchange(table_exchange(session(), client, "Orders"), heartbeat)
         waiting = BatchWriter(RequestLoop("Orders", lambda: cast(Any, watched)))
@@ -366,13 +362,13 @@ def test_the_heartbeat_comes_at_least_once_a_second_while_it_waits() -> None:
 
 def test_what_a_heartbeat_raises_ends_the_write_and_nothing_is_sent_after_it() -> None:
     heartbeat = Heartbeats(raises_at=11)
-    with simulator(latency=Latency(fixed_s=0.01)) as running:
+    with simulator(latency_s=0.01) as running:
         ended = writer(running, limiter=ConcurrencyLimiter.fixed(2))
         with pytest.raises(OutOfTime):
             ended.write(items(1000), heartbeat)
         wait_until_all_connections_are_closed(running)
         assert heartbeat.count == 11
-        assert running.requests <= 10
+        assert running.statistics.requests <= 10
 
 
 def wait_until_all_connections_are_closed(running: Simulator) -> None:
@@ -447,7 +443,7 @@ def test_a_load_keeps_to_the_write_budget_of_its_table_whoever_else_writes(monke
         monkeypatch.setattr(member, name, getattr(member, name) / 5)
     store, limit = MemoryBudgets(), TableLimits(400)
     budgets = [WriteBudget("Orders", store, Limit(limit, lambda: None)) for _ in range(2)]
-    with simulator(latency=Latency(fixed_s=0.005)) as sink:
+    with simulator(latency_s=0.005) as sink:
         writers = [writer(sink, budget=budget) for budget in budgets]
         begun_s = time.monotonic()
         loads = [Thread(target=made.write, args=(items(300, table="Orders"), no_heartbeat)) for made in writers]

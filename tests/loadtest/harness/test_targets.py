@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from loadtest.generate import generate
-from loadtest.harness.targets import LEAST_PART_BYTES, MOST_PARTS, UNDER_WAY, keep, part_bytes, write_to
+from loadtest.harness.targets import LEAST_PART_BYTES, MOST_PARTS, UNDER_WAY, Uploads, part_bytes, write_to
 from tests.loadtest.workload.found import made, recipe
 from tests.support.clients import mock_aws
 
@@ -47,10 +47,16 @@ def test_files_of_any_size_are_whole(s3: Any, size: int) -> None:
     assert s3.head_object(Bucket="landing", Key="plain/a.csv")["ContentLength"] == size
 
 
-def test_what_is_kept_is_an_object_only_once_it_is_completed(s3: Any) -> None:
-    kept = keep(s3, "landing", "plain/a.csv", portions(20 * MB), most_bytes=20 * MB)
-    assert s3.list_objects_v2(Bucket="landing")["KeyCount"] == 0
-    assert kept.complete() == s3.head_object(Bucket="landing", Key="plain/a.csv")["ETag"].strip('"')
+def test_uploads_that_are_closed_unfinished_leave_nothing(s3: Any) -> None:
+    uploads = Uploads(s3, "landing")
+    for number in range(20):
+        uploads.add(f"plain/{number}.csv", portions(MB), most_bytes=MB)
+    assert uploads.finish(["plain/0.csv"]) == {
+        "plain/0.csv": s3.head_object(Bucket="landing", Key="plain/0.csv")["ETag"].strip('"')
+    }
+    uploads.close()
+    assert s3.list_objects_v2(Bucket="landing")["KeyCount"] == 1
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket="landing")
 
 
 @pytest.mark.parametrize("size", [1, 10**9, 10**11, 5 * 10**12])

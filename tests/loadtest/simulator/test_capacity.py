@@ -86,8 +86,6 @@ def test_a_refused_write_costs_the_table_nothing() -> None:
     ("simulation", "reason"),
     [
         (Simulation(warm_units_per_s=100), Reason.KEY_RANGE),
-        (Simulation(max_on_demand_units_per_s=100), Reason.MAX_ON_DEMAND),
-        (Simulation(account_units_per_s=100), Reason.ACCOUNT),
         (Simulation(mode="provisioned", provisioned_units_per_s=100), Reason.PROVISIONED),
     ],
 )
@@ -119,8 +117,3 @@ def test_a_table_never_takes_more_than_was_refilled(steps: list[tuple[float, int
         now += pause_s
         units_taken += units if capacity.take(KEYS[number], units, now) is None else 0
         assert units_taken <= 500 + 500 * now + 1e-6
-
-
-def test_a_simulation_without_capacity_is_refused() -> None:
-    with pytest.raises(ValueError, match="more than 0"):
-        Simulation(burst_s=0)

@@ -37,7 +37,7 @@ def test_a_request_refused_by_a_fault_takes_nothing(fault: str, status: int, cod
             client(simulator).batch_write_item(RequestItems=BATCH)
         assert error.value.response["Error"]["Code"] == code
         assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
-        assert (simulator.requests, simulator.items, simulator.statistics.faults) == (1, 0, {fault: 1})
+        assert (simulator.statistics.requests, simulator.items, simulator.statistics.faults) == (1, 0, {fault: 1})
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
@@ -46,7 +46,11 @@ def test_a_broken_connection_may_have_taken_the_items(fault: str, items: int, tl
     with faulty(**{fault: 1}, tls=tls) as simulator:
         with pytest.raises(BotoCoreError):
             client(simulator).batch_write_item(RequestItems=BATCH)
-        assert (simulator.requests, simulator.items, len(simulator.written_items.items("T"))) == (1, items, items)
+        assert (simulator.statistics.requests, simulator.items, len(simulator.written_items.items("T"))) == (
+            1,
+            items,
+            items,
+        )
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
@@ -56,7 +60,7 @@ def test_a_truncated_answer_lacks_its_end(tls: bool) -> None:
         assert "UnprocessedItems" not in client(simulator).batch_write_item(RequestItems=BATCH)
         with pytest.raises(ChecksumError):
             client(simulator, CHECKING).batch_write_item(RequestItems=BATCH)
-        assert (simulator.requests, simulator.items, simulator.written_items.doubled) == (2, 6, 3)
+        assert (simulator.statistics.requests, simulator.items, simulator.written_items.doubled) == (2, 6, 3)
 
 
 def test_a_wrong_checksum_is_seen_by_boto3_and_tried_again() -> None:
@@ -66,7 +70,11 @@ def test_a_wrong_checksum_is_seen_by_boto3_and_tried_again() -> None:
             dynamodb.batch_write_item(RequestItems={"T": puts(3, str(number))})
         wrong = simulator.statistics.faults["wrong_crc32"]
         assert wrong > 0
-        assert (simulator.requests, len(simulator.written_items.items("T")), simulator.written_items.doubled) == (
+        assert (
+            simulator.statistics.requests,
+            len(simulator.written_items.items("T")),
+            simulator.written_items.doubled,
+        ) == (
             5 + wrong,
             15,
             3 * wrong,
@@ -99,9 +107,9 @@ def test_who_tries_again_through_all_faults_loses_nothing() -> None:
             while not succeeded(dynamodb, batch):
                 pass
         written_items, faults = simulator.written_items, simulator.statistics.faults
-        assert simulator.requests == 100 + faults.total()
+        assert simulator.statistics.requests == 100 + faults.total()
         assert len(faults) == 5
-        assert (len(written_items.items("T")), written_items.overwritten) == (200, 0)
+        assert len(written_items.items("T")) == 200
         assert written_items.doubled == 2 * (faults["reset_after"] + faults["truncated"] + faults["wrong_crc32"])
 
 

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, SSLError
 
-from loadtest.simulator import Key, Latency, Settings, Simulator, Table, checksum
+from loadtest.simulator import Key, Settings, Simulator, Table, checksum
 from tests.loadtest.simulator.clients import client, put, puts
 
 pytestmark = pytest.mark.enable_socket
@@ -24,7 +24,7 @@ def test_the_sink_takes_every_item_of_boto3s_batch_writer_and_counts_it() -> Non
         with table.batch_writer() as batch:
             for number in range(60):
                 batch.put_item(Item={"pk": str(number), "text": 'a "PutRequest":{} in the data'})
-        assert (simulator.requests, simulator.items) == (3, 60)
+        assert (simulator.statistics.requests, simulator.items) == (3, 60)
 
 
 def test_the_sink_refuses_what_it_does_not_know() -> None:
@@ -46,7 +46,7 @@ def test_five_hundred_requests_over_twenty_threads_lose_nothing(settings: Settin
         assert list(threads.map(write, range(500))) == [{}] * 500
         found = simulator.statistics
         assert (found.requests, found.items, sum(found.per_second)) == (500, 2500, 2500)
-        assert 1 < found.max_connections <= 20
+        assert 1 < found.connections <= 20
         assert (found.in_flight, found.unprocessed, dict(found.errors)) == (0, 0, {})
         if settings.keeps_items:
             assert (len(simulator.written_items.items("T")), simulator.written_items.doubled) == (2500, 0)
@@ -74,8 +74,7 @@ def test_connections_and_headers_are_as_dynamodb_has_them() -> None:
 
 
 def test_latency_does_not_keep_other_connections_waiting() -> None:
-    latency = Latency(fixed_s=0.2, jitter_s=0.1)
-    with Simulator(Settings(latency=latency)) as simulator, ThreadPoolExecutor(16) as threads:
+    with Simulator(Settings(latency_s=0.2)) as simulator, ThreadPoolExecutor(16) as threads:
         dynamodb = client(simulator)
 
         def timed(number: int) -> float:
@@ -87,7 +86,6 @@ def test_latency_does_not_keep_other_connections_waiting() -> None:
         found = list(threads.map(timed, range(16)))
         assert time.monotonic() - begun < 2.5  # one after the other would take 4 seconds
         assert min(found) >= 0.2
-        assert max(found) - min(found) > 0.02
         assert simulator.statistics.max_in_flight > 8
 
 
@@ -103,7 +101,7 @@ def test_what_is_kept_is_what_was_put_last() -> None:
         )
         assert written_items.items("T") == left
         assert checksum(written_items.items("T")) == checksum(left)
-        assert (written_items.overwritten, written_items.out_of_order, written_items.doubled) == (4, 2, 2)
+        assert (written_items.out_of_order, written_items.doubled) == (2, 2)
         assert simulator.items == 9
 
 
@@ -113,7 +111,7 @@ def test_a_table_is_described_with_its_keys() -> None:
         described = client(simulator).describe_table(TableName="T")["Table"]
     assert [key["AttributeName"] for key in described["KeySchema"]] == ["pk", "at"]
     assert described["AttributeDefinitions"][1] == {"AttributeName": "at", "AttributeType": "N"}
-    assert (described["TableStatus"], described["BillingModeSummary"]["BillingMode"]) == ("ACTIVE", "PAY_PER_REQUEST")
+    assert (described["TableStatus"], described["ProvisionedThroughput"]["WriteCapacityUnits"]) == ("ACTIVE", 0)
 
 
 @pytest.mark.parametrize(
@@ -126,9 +124,9 @@ def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None
 
 def test_a_sink_can_be_closed_while_answers_are_due() -> None:
     with ThreadPoolExecutor(1) as threads:
-        with Simulator(Settings(latency=Latency(fixed_s=30))) as simulator:
+        with Simulator(Settings(latency_s=30)) as simulator:
             waiting = threads.submit(client(simulator).batch_write_item, RequestItems={"T": puts(1)})
-            while not simulator.requests:
+            while not simulator.statistics.requests:
                 time.sleep(0.01)
         assert waiting.exception() is not None
     assert (simulator.items, simulator.statistics.in_flight, simulator.statistics.open_connections) == (1, 0, 0)

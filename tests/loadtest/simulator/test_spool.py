@@ -18,7 +18,7 @@ def bodies(spool: Path) -> list[bytes]:
 def spooled(settings: Settings, *requests: bytes) -> Service:
     service = Service(settings, lambda: 0.0)
     for request in requests:
-        service.statistics.received(len(request))
+        service.statistics.received()
         service.answer(b"batchwriteitem", request)
     service.close()
     return service

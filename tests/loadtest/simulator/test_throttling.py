@@ -35,7 +35,6 @@ def test_the_items_that_found_no_capacity_come_back_as_they_were_sent() -> None:
         clock.now = 1
         assert dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"] == {"T": sent[20:]}
         assert (simulator.statistics.unprocessed, simulator.statistics.per_second) == (20, [10, 10])
-        assert simulator.statistics.throttles == {"TableWriteProvisionedThroughputExceeded": 20}
         assert (simulator.statistics.throttled_requests, simulator.written_items.doubled) == (0, 0)
         assert (simulator.statistics.asked_per_second, simulator.statistics.limited_per_second) == ([1, 1], [1, 1])
 
@@ -88,18 +87,6 @@ def test_a_large_item_costs_more() -> None:
             "throttlingReasons",
             "TableWriteKeyRangeThroughputExceeded",
         ),
-        (
-            Simulation(max_on_demand_units_per_s=10),
-            "ThrottlingException",
-            "throttlingReasons",
-            "TableWriteMaxOnDemandThroughputExceeded",
-        ),
-        (
-            Simulation(account_units_per_s=10),
-            "RequestLimitExceeded",
-            "ThrottlingReasons",
-            "TableWriteAccountLimitExceeded",
-        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -115,7 +102,6 @@ def test_a_batch_of_which_nothing_is_taken_is_an_error_with_its_reason(
         assert error.value.response[member] == [
             {"reason": reason, "resource": "arn:aws:dynamodb:us-east-1:000000000000:table/T"}
         ]
-        assert simulator.statistics.throttles == {reason: 25}
         assert (simulator.statistics.throttled_requests, simulator.statistics.errors) == (1, {code: 1})
 
 
@@ -128,4 +114,3 @@ def test_a_hot_key_comes_back_while_the_others_are_taken() -> None:
         hot = [put("hot", sk={"S": str(number)}) for number in range(3)]
         sent = [*hot, put("cold", sk={"S": "1"})]
         assert client(simulator).batch_write_item(RequestItems={"T": sent})["UnprocessedItems"] == {"T": hot[1:]}
-        assert simulator.statistics.throttles == {"TableWriteKeyRangeThroughputExceeded": 2}
