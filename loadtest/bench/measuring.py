@@ -60,7 +60,7 @@ def spread(values: Iterable[float]) -> dict[str, float]:
 
 
 Document = dict[str, Any]  # as JSON takes it
-_TIMES = {"cpu_seconds": "cpu_second", "user_seconds": "user_second", "seconds": "second"}
+_TIMES = {"cpu_seconds": "cpu_second", "seconds": "second"}
 _LEAST_S = 1e-3  # what a file takes beyond the start-up is never less
 
 

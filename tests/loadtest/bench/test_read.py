@@ -25,7 +25,6 @@ def test_the_command_measures_every_reader_that_is_there(tmp_path: Path) -> None
     assert {reading["kind"] for reading in readings} == {*read_bench.KINDS}
     assert all(reading["rows"] > 8000 and reading["peak_resident_bytes"]["max"] > 1e6 for reading in readings)
     assert {"commit", "machine", "seed", "versions", "command", "goals"} <= set(result)
-    assert str(tmp_path) not in out.read_text()
     assert all(f"reader {name}; " in run.stdout for name in found)
 
 
@@ -39,7 +38,7 @@ def test_a_reader_that_fails_or_loses_rows_is_an_error(program: str, monkeypatch
 
 def reading(reader: str, *, speed: float, peak: float = 1e8, megabytes: int = 100) -> list[dict[str, Any]]:
     same = {"median": speed, "min": speed, "max": speed}
-    rates = {"rows_per_cpu_second": same, "rows_per_user_second": same, "peak_resident_bytes": {"median": peak}}
+    rates = {"rows_per_cpu_second": same, "peak_resident_bytes": {"median": peak}}
     return [{"reader": reader, "kind": kind, "file_bytes": megabytes * 10**6, **rates} for kind in read_bench.KINDS]
 
 
@@ -51,6 +50,6 @@ def test_goals_are_judged_by_speed_on_the_largest_file_and_by_growth() -> None:
         *reading("bare pyarrow", speed=100),
     ]
     assert [(goal.found, goal.is_met) for goal in judge(readings)] == [
-        *((0.5, False), (0.5, False), (2.0, False), (1.0, True)),
-        *((0.5, True), (0.5, True), (2.0, False), (1.0, True)),
+        *((0.5, False), (2.0, False), (1.0, True)),
+        *((0.5, True), (2.0, False), (1.0, True)),
     ]
