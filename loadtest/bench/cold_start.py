@@ -20,7 +20,7 @@ from typing import Any
 
 from ingest.contract import FEEDS_FILE, Env
 from loadtest.bench.measuring import Document, Goal, finish, show, spread
-from loadtest.bench.surroundings import BUCKET, FEEDS, ROOT, Endpoint, environment, write_sample
+from loadtest.bench.surroundings import BUCKET, FEEDS, ROOT, EndpointProcess, environment, write_sample
 from loadtest.harness.read_back import s3_notification
 from loadtest.simulator import Simulator
 from loadtest.simulator.server import Elsewhere
@@ -134,7 +134,7 @@ def world(folder: Path, seed: int) -> Iterator[World]:
 @contextmanager
 def agreeing(folder: Path, answer: Elsewhere) -> Iterator[tuple[Simulator, dict[str, str]]]:
     """Give tables beside endpoints that agree to everything at once, and the environment of a function among them."""
-    with Endpoint("s3-server", str(folder)) as s3, Simulator(elsewhere=answer) as tables:
+    with EndpointProcess("s3-server", str(folder)) as s3, Simulator(elsewhere=answer) as tables:
         found = environment(s3=s3.url, dynamodb=tables.url, sqs=tables.url, eventbridge=tables.url)
         queues = {Env.QUEUE_URL: f"{tables.url}/queue", Env.DEAD_LETTER_URL: f"{tables.url}/dead"}
         yield tables, {**found, **SETTINGS, **queues}

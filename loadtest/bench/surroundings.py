@@ -83,7 +83,7 @@ def samples(folder: Path, total_bytes: int, seed: int, *, rows: int = 0, **which
 ROOT = Path(__file__).parents[2]
 
 
-class Endpoint:
+class EndpointProcess:
     """`python -m loadtest simulator` or `s3-server` for the length of a `with` block; `statistics` are there after."""
 
     def __init__(self, *arguments: str, tls: bool = False) -> None:
@@ -109,10 +109,10 @@ class Endpoint:
         return line
 
 
-def simulator(**settings: Any) -> Endpoint:
+def simulator(**settings: Any) -> EndpointProcess:
     """Return a simulator with these settings (`loadtest.simulator.Settings`)."""
     made = Settings(**settings)
-    return Endpoint("simulator", msgspec.json.encode(made).decode(), tls=made.tls)
+    return EndpointProcess("simulator", msgspec.json.encode(made).decode(), tls=made.tls)
 
 
 def environment(**endpoints: str) -> dict[str, str]:
@@ -128,7 +128,7 @@ def environment(**endpoints: str) -> dict[str, str]:
     return found | {f"AWS_ENDPOINT_URL_{name.upper()}": url for name, url in endpoints.items()}
 
 
-def trusting(folder: Path, *endpoints: Endpoint) -> dict[str, str]:
+def trusting(folder: Path, *endpoints: EndpointProcess) -> dict[str, str]:
     """Return what makes a process trust the certificates of endpoints, if they have some."""
     authorities = [endpoint.ca_file.read_text() for endpoint in endpoints if endpoint.ca_file]
     (folder / "ca.pem").write_text("".join(authorities))
@@ -140,7 +140,7 @@ def ingest(command: str, target: str, feed: str, feeds: Path = FEEDS) -> list[st
     return [sys.executable, "-m", "ingest", command, target, "--feeds", str(feeds), "--feed", feed, "--json"]
 
 
-def load_all(files: list[Path], *, feed: str, simulator: Endpoint, feeds: Path = FEEDS) -> list[dict[str, Any]]:
+def load_all(files: list[Path], *, feed: str, simulator: EndpointProcess, feeds: Path = FEEDS) -> list[dict[str, Any]]:
     """Load files at the same time, each by `ingest load` in a process of its own; return their row counts."""
     env = environment(dynamodb=simulator.url)
     cwd, commands = files[0].parent, [ingest("load", str(file), feed, feeds) for file in files]

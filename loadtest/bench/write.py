@@ -70,7 +70,7 @@ class Bench:
 
     def measure(self, cases: Sequence[Case], *, tls: bool = False, latency_ms: int = 0) -> Iterator[Document]:
         """Yield what each case took, each run with a simulator of its own."""
-        with surroundings.Endpoint("s3-server", str(self.folder), *["--tls"] * tls, tls=tls) as s3:
+        with surroundings.EndpointProcess("s3-server", str(self.folder), *["--tls"] * tls, tls=tls) as s3:
 
             def run(command: list[str], sample: Sample) -> Turn:
                 with surroundings.simulator(latency_s=latency_ms / 1000, tls=tls) as tables:
