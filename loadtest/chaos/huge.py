@@ -81,10 +81,9 @@ def write(objects: Path, case: HugeCase, number: int) -> Expected:
     """Write a file to where S3 serves it from; return what must become of it."""
     path = objects / f"{PREFIX}{number}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    size, seed = case.sizes[number], case.seed
+    about: dict[str, Any] = {"columns": _COLUMNS, "defects": _DEFECTS, "seed": case.seed, "file": number}
     packing = "gzip" if case.is_gzip else "none"
-    about: dict[str, Any] = {"columns": _COLUMNS, "defects": _DEFECTS, "seed": seed, "file": number, "compression": packing}
-    generation = Generation(recipe_of(FEEDS, FEED, size=size, **about))
+    generation = Generation(recipe_of(FEEDS, FEED, size=case.sizes[number], compression=packing, **about))
     with path.open("wb") as out:
         out.writelines(generation)
     etag = find(path.parent, f"/{path.name}").etag.strip('"')
