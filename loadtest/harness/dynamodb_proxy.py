@@ -32,7 +32,6 @@ class LedgerCosts:
 
     def __init__(self) -> None:
         self.units: Counter[str] = Counter()  # by kind of entry: head, file, segment, index
-        self.writes: Counter[str] = Counter()
         self._bytes: dict[Key, int] = {}
         self._indexed: dict[Key, tuple[Any, ...]] = {}
 
@@ -58,9 +57,7 @@ class LedgerCosts:
         self._charge(key, 1, max(before, self._bytes.get(key, 0)))
 
     def _charge(self, key: Key, factor: int, size: int | None = None) -> None:
-        kind = _kind(key)
-        self.units[kind] += factor * write_units(self._bytes.get(key, 0) if size is None else size)
-        self.writes[kind] += 1
+        self.units[_kind(key)] += factor * write_units(self._bytes.get(key, 0) if size is None else size)
 
     def _index(self, key: Key, item: Item) -> None:
         entry = tuple(json.dumps(item.get(name)) for name in _INDEXED)
@@ -68,7 +65,6 @@ class LedgerCosts:
         if LedgerKeys.LISTING in item and entry != before:
             self._indexed[key] = entry
             self.units["index"] += 1 if before is None else 2
-            self.writes["index"] += 1
 
 
 def _key(key: Item) -> Key:

@@ -85,9 +85,7 @@ class AwsTarget:
 
     name: ClassVar[str] = "aws"
     say: Callable[[str], None]
-    account: str | None = None  # None: whose the credentials are
-    is_approved: bool = False  # no one is asked, if the account was named
-    ask: Callable[[str], str] | None = None  # None: without a terminal
+    account: str | None = None  # whoever names it approves of the run
     left: str = ""  # why a stack could not be destroyed
 
     def show(self, wanted: Sequence[Scenario] = ()) -> str:
@@ -105,10 +103,9 @@ class AwsTarget:
 
     @contextmanager
     def approved(self, wanted: Sequence[Scenario]) -> Iterator[Self]:
-        """Give the target for these scenarios, once it was shown what they cost, and approved."""
-        account = self.show(wanted)
+        """Give the target for these scenarios, after their cost was shown; refuse if the account was not named."""
+        self._check_named(self.show(wanted))
         _check_is_free()
-        self._approve(account)
         try:
             yield self
         finally:
@@ -134,17 +131,13 @@ class AwsTarget:
                 self.left = f"The stack {STACK} could not be destroyed ({error}); `{DESTROY}` tries it again."
 
     def remove(self) -> None:
-        """Remove what a killed run left, after the same question as before a run."""
-        self._approve(self.show())
+        """Remove what a killed run left; the account must be named, as for a run."""
+        self._check_named(self.show())
         destroy(self.say)
 
-    def _approve(self, account: str) -> None:
-        if self.is_approved and self.account:
-            return
-        if self.is_approved or self.ask is None:
-            raise RunRefused(f"Where no one is asked, the account must be named: --yes --account {account}.")
-        if self.ask(f"Type the account's id, {account}, or yes, to go on: ").strip() not in (account, "yes"):
-            raise RunRefused("Not confirmed: nothing was done.")
+    def _check_named(self, account: str) -> None:
+        if self.account is None:
+            raise RunRefused(f"Nothing was done. To go on in this account, name it: --account {account}.")
 
 
 def _check_is_free() -> None:

@@ -41,8 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of all data (default 1)")
     parser.add_argument("--workers", type=int, help="in sim: other than the scenario says")
     parser.add_argument("--patience-s", type=float, default=3600.0, help="after which a run is given up (default 3600)")
-    parser.add_argument("--account", help="in aws: the account that is meant")
-    parser.add_argument("--yes", action="store_true", help="in aws, with --account: do not ask")
+    parser.add_argument("--account", help="in aws: the account to run in; required, but for --dry-run")
     parser.add_argument("--dry-run", action="store_true", help="in aws: show account, load and cost, do nothing")
     parser.add_argument("--out", type=Path, help="a file, with --all a folder (default loadtest/results/runs)")
 
@@ -122,8 +121,7 @@ def _say(line: str) -> None:
 
 
 def _aws(arguments: argparse.Namespace, say: Callable[[str], None] = _say) -> aws.AwsTarget:
-    ask = input if sys.stdin is not None and sys.stdin.isatty() else None
-    return aws.AwsTarget(say=say, account=arguments.account, is_approved=arguments.yes, ask=ask)
+    return aws.AwsTarget(say=say, account=arguments.account)
 
 
 def _end(number: int, frame: object) -> None:

@@ -21,7 +21,7 @@ from loadtest.scenarios.catalog import tables
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("aws_target")]
 ACCOUNT = "000000000000"
-APPROVED = ("--yes", "--account", ACCOUNT)
+APPROVED = ("--account", ACCOUNT)
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ def test_a_plain_file_is_as_large_as_asked(tmp_path: Path) -> None:
     assert file.rows == file.items + sum(file.rejected.values()) > 100
 
 
-def test_a_gzip_file_is_about_as_large_as_asked_when_it_is_compressed(tmp_path: Path) -> None:
+def test_a_gzip_file_has_as_much_text_as_asked(tmp_path: Path) -> None:
     file = write(tmp_path, HugeCase(name="gzip", sizes=[SIZE], is_gzip=True), 0)
     data = (tmp_path / file.key).read_bytes()
-    assert 0.8 * SIZE < len(data) == file.bytes < 1.2 * SIZE
-    assert len(gzip.decompress(data)) > 1.5 * SIZE
+    assert len(data) == file.bytes < 0.7 * SIZE
+    assert 0.95 * SIZE < len(gzip.decompress(data)) <= SIZE

@@ -13,7 +13,7 @@ from tests.support.clients import client, mock_aws
 
 ACCOUNT = "123456789012"
 SMOKE = SCENARIOS["smoke"]
-NAMED: dict[str, Any] = {"account": ACCOUNT, "is_approved": True}
+NAMED: dict[str, Any] = {"account": ACCOUNT}
 PLACE: Any = {"LocationConstraint": "eu-central-1"}
 
 
@@ -139,22 +139,7 @@ def test_credentials_of_another_account_are_refused_before_anything_is_shown() -
         AwsTarget(say=print, account="999999999999").show([SMOKE])
 
 
-@pytest.mark.parametrize("answer", [ACCOUNT, "yes", " yes "])
-def test_who_is_asked_may_say_the_account_or_yes(answer: str) -> None:
-    asked: list[str] = []
-    run(ask=lambda question: asked.append(question) or answer)
-    assert ACCOUNT in asked[0]
-
-
-@pytest.mark.parametrize("answer", ["", "y", "no", "123456789013"])
-def test_any_other_answer_is_a_no(answer: str, cdk: Cdk) -> None:
-    with pytest.raises(RunRefused, match="nothing was done"):
-        run(account=ACCOUNT, ask=lambda question: answer)
-    assert cdk.asked == []
-
-
-@pytest.mark.parametrize("approval", [{"ask": None}, {"account": ACCOUNT}, {"is_approved": True, "ask": input}])
-def test_where_no_one_is_asked_the_account_must_be_named(approval: dict[str, Any], cdk: Cdk) -> None:
-    with pytest.raises(RunRefused, match=f"must be named: --yes --account {ACCOUNT}"):
-        run(**approval)
+def test_nothing_is_done_before_the_account_is_named(cdk: Cdk) -> None:
+    with pytest.raises(RunRefused, match=f"Nothing was done. .* --account {ACCOUNT}"):
+        run(account=None)
     assert cdk.asked == []
