@@ -68,7 +68,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--line-end", choices=CHOICES["line_end"], help="default lf")
     add("--file", type=int, help="files of other numbers have other keys (default 0)")
     add("--segment-mb", type=float, help="what the loader keeps in order at least (default 64)")
-    add("--quiet", action="store_true", help="no bar, and no line at the end")
 
 
 def recipe_from(arguments: argparse.Namespace) -> Recipe:
@@ -112,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     try:
         recipe = recipe_from(arguments)
-        known_outcome = generate(recipe, arguments.out, client=_s3, is_quiet=arguments.quiet)
+        known_outcome = generate(recipe, arguments.out, client=_s3)
     except BadRecipe as error:
         return _fail(str(error), 2)
     except BrokenPipeError:  # whoever reads has enough, as `head` does
@@ -126,18 +125,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def generate(recipe: Recipe, target: str, *, client: Callable[[], Any], is_quiet: bool = False) -> KnownOutcome:
+def generate(recipe: Recipe, target: str, *, client: Callable[[], Any]) -> KnownOutcome:
     """Write a file to a target, with a bar on a terminal; return what must be found of it."""
     generation = Generation(recipe)
-    write_to(target, _watched(generation, is_quiet), most_bytes=generation.most_bytes, client=client)
+    write_to(target, _watched(generation), most_bytes=generation.most_bytes, client=client)
     return generation.known_outcome
 
 
-def _watched(generation: Generation, is_quiet: bool) -> Iterator[bytes]:
+def _watched(generation: Generation) -> Iterator[bytes]:
     """Yield the file's portions; a bar moves as they are taken."""
     columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
-    is_off = is_quiet or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=is_off) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("generating", total=generation.likely_bytes)
         for portion in generation:
             yield portion
@@ -153,13 +151,12 @@ def _report(known_outcome: KnownOutcome, recipe: Recipe, arguments: argparse.Nam
         print(json.dumps(document), file=sys.stderr)
         return
     path.write_text(json.dumps(document, indent=2) + "\n")
-    if not arguments.quiet:
-        print(
-            f"{arguments.out}: {known_outcome.bytes:,} bytes, {known_outcome.rows:,} rows = "
-            f"{known_outcome.rows_kept:,} good + {known_outcome.rows_rejected:,} to be rejected; "
-            f"{known_outcome.items:,} items; what must be found is in {path}.",
-            file=sys.stderr,
-        )
+    print(
+        f"{arguments.out}: {known_outcome.bytes:,} bytes, {known_outcome.rows:,} rows = "
+        f"{known_outcome.rows_kept:,} good + {known_outcome.rows_rejected:,} to be rejected; "
+        f"{known_outcome.items:,} items; what must be found is in {path}.",
+        file=sys.stderr,
+    )
 
 
 def _fail(sentence: str, code: int) -> int:

@@ -157,10 +157,8 @@ CASES = {
     "short lives": BudgetCase("they live 3 to 60 s, a third is killed", setup=_churn(20, 0.3, 3, 60), costs=False),
 }
 
-
 UNITS = 1.1  # of the ledger, for each worker and five seconds
 HUGE = 40_000  # one seed is enough: many requests
-
 
 OPTIONS = {"case": ([*CASES], "only that one"), "seeds": (2, "runs of each, with other chances")}
 

@@ -64,7 +64,6 @@ SETTINGS = {
     Env.STACK: "loadtest",
 }
 
-
 OPTIONS = {
     "repeat": (11, "how many cold starts"),
     "zip": ({"type": Path}, "the function's zip for this platform, to be measured as shipped"),

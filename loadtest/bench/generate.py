@@ -24,7 +24,6 @@ KINDS: dict[str, tuple[str, ...]] = {
     "clean, gzip": ("--compression", "gzip"),
 }
 
-
 OPTIONS = {"megabytes": (1000, "size of each file's text"), "repeat": (3, "how often each is measured")}
 
 
@@ -45,7 +44,7 @@ def make(kind: str, total_bytes: int, repeat: int, seed: int) -> Document:
 
 
 def _command(kind: str, seed: int, sample: Sample) -> list[str]:
-    options = ("--size", str(sample.file_bytes), "--seed", str(seed), "--out", "/dev/null", "--quiet")
+    options = ("--size", str(sample.file_bytes), "--seed", str(seed), "--out", "/dev/null")
     return [*COMMAND, *KINDS[kind], *options, "--expected", str(sample.path)]
 
 

@@ -15,7 +15,6 @@ from loadtest.harness.process import ProcessResult
 COMMAND = (sys.executable, "-m", "loadtest.bench.peers", "plan")
 GOALS = {QUOTE_FREE: 400, QUOTED: 150, LINE_BREAKS: 150}  # MB per CPU-second at least
 
-
 OPTIONS = {"megabytes": (1000, "size of each file"), "repeat": (3, "how often each file is planned")}
 
 

@@ -18,7 +18,6 @@ KINDS = {"quote-free": QUOTE_FREE, "fully quoted": LINE_BREAKS}
 SHARES = {"quote-free": 0.6, "fully quoted": 0.3}  # of bare pyarrow's rows per CPU-second
 GROWTH = 1.1  # of the peak, from the smallest file to the largest
 
-
 OPTIONS = {
     "megabytes": ({"type": int, "action": "append"}, "file size; repeat (default 100 and 400)"),
     "repeat": (3, "how often each reader reads each file"),

@@ -23,7 +23,6 @@ _FEED = '[feeds.{0}]\nprefix = "{0}/"\ntable = "Refreshed"\npartition_key = "id"
 FEEDS = _FEED.format("put") + _FEED.format("skip") + "skip_unchanged = true\n"
 HELD: Document = {"tables": {"Refreshed": Table(Key("id"))}, "keeps_items": True}
 
-
 OPTIONS = {"rows": (20_000, "of the file")}
 
 

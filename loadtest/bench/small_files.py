@@ -29,7 +29,6 @@ WORKERS = (1, 4)
 Batch = dict[str, Any]  # an event of Lambda
 FILES_PER_SECOND = 128  # twice what the local stack's emulator lets through
 
-
 OPTIONS = {"files": (1000, "how many files at once"), "repeat": (5, "loads of each number of workers")}
 
 

@@ -138,7 +138,6 @@ def whole(bench: Bench) -> Iterator[Document]:
 
 PARTS = {"whole": whole, "shapes": shapes, "modes": modes, "latency": latency, "memory": memory}
 
-
 OPTIONS = {
     "part": ([*PARTS], "one part; the results of the others are kept"),
     "repeat": (3, "how often each is measured"),

@@ -8,7 +8,7 @@ import json
 import random
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ _DEFECTS = {"bad_number": 0.00002, "quotes": 0.2, "line_breaks": 0.5}
 KINDS = ("plain", "gzip", "costs")
 SHOWN = ("rows", "seconds", "rows_per_s", "kills", "hand_overs", "segments", "ledger_write_units_per_file")
 _COSTS = {1_000: 50, 1_000_000: 20, 10_000_000: 5, 200_000_000: 1}  # files by size
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +50,17 @@ class HugeCase(TestbedSettings):
     patience_s: float = 3600.0
 
 
-def perform(case: HugeCase, report: Report) -> dict[str, Any]:
+def perform(case: HugeCase) -> dict[str, Any]:
     """Load the files of a case; return figures and problems."""
     with (
         tempfile.TemporaryDirectory(prefix="huge-") as folder,
         testbed.deployed(case) as stack_client,
         testbed.begun(case, Path(folder), stack_client) as here,
     ):
-        report(f"{case.name}: writing {sum(case.sizes) / MB:,.0f} MB")
+        print(f"{case.name}: writing {sum(case.sizes) / MB:,.0f} MB", flush=True)
         files = [write(here.objects, case, number) for number in range(len(case.sizes))]
         here.fleet.wait_until_ready()
-        seconds = _load(here, case, files, report)
+        seconds = _load(here, case, files)
         here.watch(lambda: not stack_client.depth())  # messages of killed workers come back
         here.settle()
         found, replayed = here.end()
@@ -90,13 +89,13 @@ def write(objects: Path, case: HugeCase, number: int) -> Expected:
     return Expected.of(PREFIX + path.name, TABLE, generation.known_outcome, etag=etag)
 
 
-def _load(here: Testbed, case: HugeCase, files: Sequence[Expected], report: Report) -> float:
+def _load(here: Testbed, case: HugeCase, files: Sequence[Expected]) -> float:
     """Send notifications of the files; return how many seconds passed until the last had ended."""
     begun_s, client = time.monotonic(), here.stack_client
     for number, file in enumerate(files):
         client.send(client.notification(file.key, sequencer=f"{number:016X}", etag=file.etag, size=file.bytes))
     statistics, chance = here.simulator.statistics, random.Random(case.seed)
-    things = [Every(REPORT_EVERY_S, None, lambda: report(f"{case.name}: {statistics.items:,} puts"))]
+    things = [Every(REPORT_EVERY_S, None, lambda: print(f"{case.name}: {statistics.items:,} puts", flush=True))]
     if case.kill_every_s:
         things.append(Every(case.kill_every_s, chance, here.fleet.kill_one))
     here.watch(lambda: len(here.ended) >= len(files), *things)
@@ -151,7 +150,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Load all; return 1 if anything is wrong. What earlier runs found of other cases stays in the result."""
     out: Path = arguments.out
     known = {case["case"]: case for case in json.loads(out.read_text())["cases"]} if out.exists() else {}
-    results = [perform(case, lambda line: print(line, flush=True)) for case in cases(arguments)]
+    results = list(map(perform, cases(arguments)))
     for result in results:
         known[result["case"]] = origin(seed=arguments.seed) | result
         _show(result)

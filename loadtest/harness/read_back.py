@@ -19,10 +19,6 @@ READERS = 8  # of a table
 MOST_MESSAGES = 10  # a request
 
 
-class NotSentError(RuntimeError):
-    """The queue did not take some messages; says why."""
-
-
 def s3_notification(bucket: str, key: str, *, sequencer: str, etag: str | None = None, size: int | None = None) -> str:
     """Return the body of an S3 notification about a new object; `size` and `etag` are left out if they are None."""
     known = {"key": quote_plus(key, safe="/"), "size": size, "eTag": etag, "sequencer": sequencer}
@@ -38,13 +34,13 @@ def s3_notification(bucket: str, key: str, *, sequencer: str, etag: str | None =
 
 
 def send_all(sqs: Any, url: str, bodies: Sequence[str]) -> None:
-    """Put messages in a queue, ten a request; raises NotSentError: some were not taken."""
+    """Put messages in a queue, ten a request; raises RuntimeError: some were not taken."""
     for first in range(0, len(bodies), MOST_MESSAGES):
         batch = bodies[first : first + MOST_MESSAGES]
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(batch)]
         failed = sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed")
         if failed:
-            raise NotSentError(f"The queue did not take {len(failed)} messages, the first because: {failed[0]}")
+            raise RuntimeError(f"The queue did not take {len(failed)} messages, the first because: {failed[0]}")
 
 
 def taken(sqs: Any, url: str, *, wait_s: int = 0) -> Iterator[str]:

@@ -28,7 +28,6 @@ from loadtest.simulator.endpoint import Endpoint, serve
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
-
 UpstreamError = HTTPError  # the service behind an endpoint of ours gave no answer
 
 

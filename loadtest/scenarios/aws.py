@@ -1,9 +1,11 @@
 """The target `aws`: a stack of its own in your account, deployed for a run and destroyed after it, however it ends."""
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, ClassVar, Self
 
@@ -20,6 +22,7 @@ from loadtest.scenarios.deployed import StackDeployment
 STAGE, STACK = "loadtest", "ingest-loadtest"  # of cdk.json: tables and buckets go with the stack
 DESTROY = "python -m loadtest run --target aws --destroy"
 ATTEMPTS = 3  # functions that are under way may write rejects to a bucket that was just emptied
+_TO_STDERR = partial(print, file=sys.stderr)
 _EXISTS = ("CREATE_COMPLETE", "DELETE_FAILED")
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 10}, max_pool_connections=2 * THREADS)
 
@@ -84,7 +87,7 @@ class AwsTarget:
     """A stack for each run."""
 
     name: ClassVar[str] = "aws"
-    say: Callable[[str], None]
+    say: Callable[[str], None] = _TO_STDERR
     account: str | None = None  # whoever names it approves of the run
     left: str = ""  # why a stack could not be destroyed
 

@@ -137,7 +137,6 @@ SCENARIOS: dict[str, Scenario] = msgspec.convert(
     dict[str, Scenario],
 )
 
-
 FLEET = Fleet()  # as the stage `loadtest` of cdk.json deploys it
 FILE_S = 0.5  # of a function for a file, besides its rows: ledger, S3, a share of a cold start
 KB, PAGE, GB, MONTH_H = 1024, 4096, 1e9, 730

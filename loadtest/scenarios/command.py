@@ -25,7 +25,7 @@ REFUSED, SERVICE_FAILED, INTERRUPTED = 2, 4, 130
 TARGETS: dict[str, Callable[[argparse.Namespace, list[Scenario]], AbstractContextManager[Target]]] = {
     "local": lambda arguments, wanted: nullcontext(LocalTarget()),
     "sim": lambda arguments, wanted: sim_target(workers=arguments.workers),
-    "aws": lambda arguments, wanted: _aws(arguments).approved(wanted),
+    "aws": lambda arguments, wanted: aws.AwsTarget(account=arguments.account).approved(wanted),
 }
 
 
@@ -62,18 +62,18 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except aws.FAULTS as error:
-        _say(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
         return REFUSED if isinstance(error, aws.RunRefused) else SERVICE_FAILED
 
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.destroy:
-        _aws(arguments).remove()
+        aws.AwsTarget(account=arguments.account).remove()
         return 0
     wanted = list(SCENARIOS.values()) if arguments.all else [SCENARIOS[arguments.scenario]]
     scaled = [scenario.scaled(arguments.scale) for scenario in wanted]
     if arguments.dry_run:
-        _aws(arguments, say=print).show(scaled)
+        aws.AwsTarget(account=arguments.account, say=print).show(scaled)
         print("A dry run: nothing was done.")
         return 0
     with TARGETS[arguments.target](arguments, scaled) as target:
@@ -114,14 +114,6 @@ def _scale(text: str) -> float:
     if not 0 < scale <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a scale: accepted is a number above 0, such as 0.05")
     return scale
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _aws(arguments: argparse.Namespace, say: Callable[[str], None] = _say) -> aws.AwsTarget:
-    return aws.AwsTarget(say=say, account=arguments.account)
 
 
 def _end(number: int, frame: object) -> None:

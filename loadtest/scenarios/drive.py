@@ -31,8 +31,6 @@ LOOK_EVERY_S = 0.2
 ENDINGS = {"gzip": ".csv.gz", "bz2": ".csv.bz2", "zstd": ".csv.zst"}
 LAST_MESSAGE_S = 120.0  # so long a message that came too often may be hidden
 
-
-MOST_FILES = 10_000  # in a document
 Document = dict[str, Any]
 Deployment = StackDeployment | SimDeployment
 Target = LocalTarget | SimTarget | AwsTarget
@@ -167,7 +165,7 @@ def document(run: Run, results: Results, check_result: CheckResult) -> Document:
         "check_result": check_result.document(),
         "figures": figures,
         "samples": samples,
-        "files": files[:MOST_FILES],
+        "files": files,
     }
 
 
@@ -223,7 +221,6 @@ def _samples(run: Run, results: Results) -> Document:
         "in_flight": samples.values("in_flight"),
         "oldest_s": samples.oldest_s,
         "rows_per_s": reported(Metric.ROWS_WRITTEN) if _is_unknown(rows) else rows,
-        "bytes_per_s": reported(Metric.BYTES_READ),
         "throttles_per_s": reported(Metric.REQUESTS_THROTTLED) if _is_unknown(throttles) else throttles,
         "rejected_per_s": reported(Metric.ROWS_REJECTED),
         "workers": at_work if at_work and _is_unknown(workers) else workers,

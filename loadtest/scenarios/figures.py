@@ -48,11 +48,9 @@ def read_emf(line: str) -> MetricLine | None:
         about = (document := json.loads(line))["_aws"]
         (directive,) = about["CloudWatchMetrics"]
         if directive["Namespace"] == METRIC_NAMESPACE:
-            values, at_s = (
-                {one["Name"]: document[one["Name"]] for one in directive["Metrics"]},
-                about["Timestamp"] / 1000,
-            )
-            return MetricLine(document[Dimension.STACK], document.get(Dimension.FEED), values, at_s)
+            values = {one["Name"]: document[one["Name"]] for one in directive["Metrics"]}
+            feed, at_s = document.get(Dimension.FEED), about["Timestamp"] / 1000
+            return MetricLine(document[Dimension.STACK], feed, values, at_s)
     return None
 
 

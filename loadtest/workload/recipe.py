@@ -172,7 +172,6 @@ DUPLICATES = "duplicates"  # of the rows: with the key of an earlier one
 UNUSUAL = (QUOTES, LINE_BREAKS, BLANK_LINES, DUPLICATES)
 MOST = {DUPLICATES: 0.96}
 
-
 CHOICES = {
     "key_order": ("random", "sorted", "hot"),
     "compression": ("none", "gzip", "bz2", "zstd"),

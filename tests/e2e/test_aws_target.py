@@ -74,7 +74,6 @@ def test_a_run_is_judged_with_its_rejects_and_leaves_nothing(emulator: Emulator,
     assert figures["requests"] >= check_result["rows"]["found"] / 25
     assert figures["write_units"] >= check_result["rows"]["found"]
     assert figures["workers"] >= 1
-    assert sum(result["samples"]["bytes_per_s"]) > 0
     assert left(emulator) == []
 
 

@@ -143,7 +143,6 @@ QUIET_S = 3.0
 WARM_UP_FILES = 12
 WARM_UP = "warm-up-"
 
-
 OPTIONS = {
     "seconds": (100.0, "how long files are dropped"),
     "patience-s": (120.0, "how long the queue may take to be empty then"),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ingest.contract import Output
-from loadtest.harness.read_back import NotSentError, send_all, taken
+from loadtest.harness.read_back import send_all, taken
 from loadtest.harness.targets import Uploads
 from loadtest.scenarios.catalog import SCENARIOS
 from loadtest.scenarios.deployed import StackDeployment
@@ -74,5 +74,5 @@ def test_messages_that_the_queue_does_not_take_are_reported() -> None:
         def send_message_batch(self, **what: Any) -> dict[str, Any]:
             return {"Failed": [{"Id": "0", "Code": "Throttled"}]}
 
-    with pytest.raises(NotSentError, match="did not take 1 messages, the first because:"):
+    with pytest.raises(RuntimeError, match="did not take 1 messages, the first because:"):
         send_all(Full(), "url", ["body"])

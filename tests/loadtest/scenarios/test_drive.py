@@ -18,7 +18,7 @@ SCENARIO = Scenario(
     every_s=0.12,
     objectives=(Objective("event_to_visible_s.p99", at_most=0.2), Objective("rows_per_cpu_second", 1)),
 )
-SAMPLES = ["t", "backlog", "in_flight", "oldest_s", "rows_per_s", "bytes_per_s", "throttles_per_s", "rejected_per_s"]
+SAMPLES = ["t", "backlog", "in_flight", "oldest_s", "rows_per_s", "throttles_per_s", "rejected_per_s"]
 FIGURES = ["seconds", "rows_written", "rows_per_second", "rows_per_cpu_second", "bytes", "peak_memory_mb"]
 FIGURES += ["write_units", "requests", "throttled_share", "workers", "event_to_visible_s", "usd_per_million_rows"]
 
