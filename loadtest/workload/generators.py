@@ -52,7 +52,7 @@ class CellEncoder:
         return EncodedCell(self.written(text), None if is_null else text, item, weight)
 
     def _item(self, text: str | None, content: Any) -> Item:
-        """Return what the item has of a cell; where there is no text, what the feed says."""
+        """Return what the item has of a cell; of one without text, what the feed says."""
         if text is None and self.column.null != "empty":
             return {self.attribute: {"NULL": True}} if self.column.null == "null" else {}
         return {self.attribute: {self.column.type: self._content(text or "") if content is None else content}}
