@@ -68,7 +68,7 @@ LIBRARIES = {
     "infra.nag": {"aws_cdk", "cdk_nag", "constructs"},
     "infra.plain": {"aws_cdk", "constructs", "msgspec", "yaml"},
     "loadtest": {"boto3", "botocore", "rich"},
-    "loadtest.bench": {"boto3", "botocore", "msgspec", "pandas", "pyarrow"},
+    "loadtest.bench": {"boto3", "botocore", "msgspec", "pyarrow"},
     "loadtest.checker": {"numpy"},
     "loadtest.generate": {"boto3", "botocore", "msgspec", "rich"},
     "loadtest.s3_server": {"urllib3"},

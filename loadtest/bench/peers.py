@@ -1,7 +1,8 @@
 """The programs that benches run side by side, the product's and others', each alone in a process.
 
 `python -m loadtest.bench.peers NAME FILE` reads, `NAME URL FEED` writes, and prints what came of it as JSON. Each
-imports its libraries itself, so that start-up and memory are its own.
+imports its libraries itself, so that start-up and memory are its own. pandas is not among them: where it is installed,
+pyarrow imports it too, and every other party would have its modules and 10 MB more.
 """
 
 import csv
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ingest.reading.reader import Reader
 
 FEEDS, MODES = Path(__file__).parents[1] / "feeds.toml", Path(__file__).parent / "modes.toml"
-PANDAS_ROWS = 40_000  # about the 4 MiB the product parses at a time
 CONVERSIONS: dict[str, Callable[[str], object]] = {"N": Decimal, "BOOL": {"true": True, "false": False}.__getitem__}
 
 
@@ -30,13 +30,6 @@ def dict_reader(path: Path) -> Iterator[dict[str, str]]:
     """Yield a file's rows as the standard library has them, every cell a string."""
     with path.open(encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)
-
-
-def pandas_chunks(path: Path) -> Iterator[Any]:
-    """Yield a file's rows as data frames, every column a string."""
-    import pandas
-
-    yield from pandas.read_csv(path, dtype=str, keep_default_na=False, chunksize=PANDAS_ROWS)
 
 
 def bare_pyarrow(path: Path, *, line_breaks: bool = False) -> "pa.Table":
@@ -140,7 +133,6 @@ def _for_loop(url: str, feeds: Path, feed: str) -> tuple[Any, Iterator[dict[str,
 PEERS: dict[str, Callable[..., dict[str, Any]]] = {
     "ingest": lambda path: {"rows": sum(map(len, ingest_items(Path(path))))},
     "csv": lambda path: {"rows": sum(1 for _ in dict_reader(Path(path)))},
-    "pandas": lambda path: {"rows": sum(map(len, pandas_chunks(Path(path))))},
     "pyarrow": lambda path: {"rows": bare_pyarrow(Path(path)).num_rows},
     "pyarrow-line-breaks": lambda path: {"rows": bare_pyarrow(Path(path), line_breaks=True).num_rows},
     "plan": lambda path: ingest_plan(Path(path)),

@@ -5,15 +5,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 from loadtest.bench.measuring import Case, Document, Goal, checked, finish, measure, printed, show
 from loadtest.bench.surroundings import LINE_BREAKS, MB, QUOTE_FREE, Sample, ingest, samples
 from loadtest.harness.process import ProcessResult
 
-INGEST, CHECK, PANDAS, PYARROW = "ingest", "ingest check", "pandas chunks", "bare pyarrow"
-READERS = {INGEST: "ingest", CHECK: "", "csv.DictReader": "csv", PANDAS: "pandas", PYARROW: "pyarrow"}
+INGEST, CHECK, PYARROW = "ingest", "ingest check", "bare pyarrow"
+READERS = {INGEST: "ingest", CHECK: "", "csv.DictReader": "csv", PYARROW: "pyarrow"}
 KINDS = {"quote-free": QUOTE_FREE, "fully quoted": LINE_BREAKS}
 SHARES = {"quote-free": 0.6, "fully quoted": 0.3}  # of bare pyarrow's rows per CPU-second
 GROWTH = 1.1  # of the peak, from the smallest file to the largest
@@ -25,23 +24,19 @@ OPTIONS = {
 
 
 def run(arguments: argparse.Namespace) -> None:
-    missing = [] if find_spec("pandas") else [PANDAS]
-    if missing:
-        print(f"not measured: {PANDAS}: pandas is not installed")
-    readers = [reader for reader in READERS if reader not in missing]
     readings = []
     for kind in SHARES:
         for megabytes in arguments.megabytes or [100, 400]:
-            readings += read(readers, kind, megabytes * MB, arguments)
-    finish(arguments, judge(readings), {"not_measured": missing, "readings": readings})
+            readings += read(kind, megabytes * MB, arguments)
+    finish(arguments, judge(readings), {"readings": readings})
 
 
-def read(readers: list[str], kind: str, total_bytes: int, arguments: argparse.Namespace) -> list[Document]:
+def read(kind: str, total_bytes: int, arguments: argparse.Namespace) -> list[Document]:
     """Return what each reader took for a file of a kind and size."""
     fields = ("reader", "kind", "file_bytes", "rows_per_cpu_second", "peak_resident_bytes")
     with tempfile.TemporaryDirectory() as folder:
         files = samples(Path(folder), total_bytes, arguments.seed, kind=KINDS[kind])
-        cases = [Case(partial(command, reader, kind), *files, {"reader": reader, "kind": kind}) for reader in readers]
+        cases = [Case(partial(command, reader, kind), *files, {"reader": reader, "kind": kind}) for reader in READERS]
         return [show(found, *fields) for found in measure(cases, arguments.repeat, checked(_found_all))]
 
 

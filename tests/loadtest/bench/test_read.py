@@ -12,7 +12,7 @@ from loadtest.bench.read import judge
 
 
 @pytest.mark.e2e
-def test_the_command_measures_every_reader_that_is_there(tmp_path: Path) -> None:
+def test_the_command_measures_every_reader(tmp_path: Path) -> None:
     out = tmp_path / "read.json"
     command = [sys.executable, "-m", "loadtest", "bench", "read", "--megabytes", "1", "--repeat", "1"]
     run = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, timeout=120, check=False)
@@ -20,8 +20,7 @@ def test_the_command_measures_every_reader_that_is_there(tmp_path: Path) -> None
     result = json.loads(out.read_text())
     readings = result["readings"]
     found = {reading["reader"] for reading in readings}
-    assert found | {*result["not_measured"]} == {*read_bench.READERS}
-    assert len(found) >= 4
+    assert found == {*read_bench.READERS}
     assert {reading["kind"] for reading in readings} == {*read_bench.KINDS}
     assert all(reading["rows"] > 8000 and reading["peak_resident_bytes"]["max"] > 1e6 for reading in readings)
     assert {"commit", "machine", "seed", "versions", "command", "goals"} <= set(result)
@@ -33,7 +32,7 @@ def test_a_reader_that_fails_or_loses_rows_is_an_error(program: str, monkeypatch
     monkeypatch.setattr(read_bench, "command", lambda *_: [sys.executable, "-c", program])
     arguments = argparse.Namespace(repeat=1, seed=1)
     with pytest.raises(RuntimeError, match="went wrong: 0 rows"):
-        read_bench.read(["careless"], "quote-free", 1000, arguments)
+        read_bench.read("quote-free", 1000, arguments)
 
 
 def reading(reader: str, *, speed: float, peak: float = 1e8, megabytes: int = 100) -> list[dict[str, Any]]:
