@@ -35,28 +35,28 @@ def backfill(
     per_second: Annotated[
         float, typer.Option("--per-second", min=0.01, metavar="N", help="Maximum number of messages a second.")
     ] = 10.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Load those that are known again, as new attempts.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the messages that would be sent.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Load known objects again, as new attempts.")] = False,
     as_oldest: Annotated[
-        bool, typer.Option("--as-oldest", help='With newest = "file": older than all files that were notified.')
+        bool, typer.Option("--as-oldest", help='With newest = "file": treat objects as older than all notified files.')
     ] = False,
     stack: StackName = None,
     feeds: StackFeedsPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Queue the objects under a prefix that the ledger does not know.
+    """Queue the objects under a prefix that are not in the ledger.
 
-    They are known by key, eTag and age. Failed files are known, too: use `ingest retry` for them, or --force for all
-    that have ended. Those that the feeds' `exclude` and `include` leave out are not queued; those that were IGNORED,
-    and are left out no more, are. Safe to repeat, but for --force. With newest = "file" an object is as old as its last
-    change; of one that was copied here --as-oldest says that it is older than all that was dropped.
+    Objects are compared by key, eTag and age. Failed files are in the ledger, too: load them with `ingest retry`, or
+    load all files that have ended with --force. Objects that `exclude` or `include` of the feeds leaves out are not
+    queued; IGNORED objects that are no longer left out are. Safe to repeat, except with --force. With newest = "file"
+    an object is as old as its last change; --as-oldest makes objects that were copied here older than all dropped ones.
 
     Examples:
         ingest backfill s3://BUCKET/orders/ --dry-run
         ingest backfill s3://BUCKET/orders/2026/ --per-second 50
     """
     if force and as_oldest:
-        raise SettingsFault("--force and --as-oldest cannot be combined: what is known keeps its place.")
+        raise SettingsFault("--force and --as-oldest cannot be combined: known objects keep their position.")
     deployed = DeployedStack(stack)
     bucket, prefix = _bucket_and_prefix(url, deployed)
     run = Backfill(
@@ -175,16 +175,16 @@ _DID = {
 def reconcile(
     stuck_after: Annotated[
         str,
-        typer.Option("--stuck-after", metavar="TIME", help="Work without progress for this long is stuck: 10m, 1h."),
+        typer.Option("--stuck-after", metavar="TIME", help="Work is stuck after this long without progress: 10m, 1h."),
     ] = STUCK_AFTER,
     stack: StackName = None,
     feeds: StackFeedsPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Requeue stuck files, and objects never notified.
+    """Requeue stuck files and objects whose notification was lost.
 
-    Objects of the last 24 hours are compared with the ledger. The stack does this on a schedule, too. Safe to repeat.
-    Objects under no feed's prefix are named, and not loaded.
+    Compares the objects of the last 24 hours with the ledger. The stack also does this on a schedule. Safe to repeat.
+    Objects under no feed's prefix are listed, but not loaded.
 
     Examples:
         ingest reconcile

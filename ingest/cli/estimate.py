@@ -42,38 +42,47 @@ def plan(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="A path, an s3:// URL, or several: a pattern with *, or a folder with / at the end."
+            metavar="SOURCE",
+            help="A path or s3:// URL; for several files a pattern with *, or a folder with a trailing /.",
         ),
     ],
     feed: FeedName = None,
     sample: Annotated[
-        float | None, typer.Option("--sample", min=0.1, metavar="MB", help="How much to read (default: 32).")
+        float | None, typer.Option("--sample", min=0.1, metavar="MB", help="Size of the sample (default: 32).")
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Read everything: the figures of the file are exact.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read everything, so that the figures of the file are exact.")
+    ] = False,
     capacity: Annotated[
         int | None,
-        typer.Option("--capacity", min=1, metavar="WCU", help="Write units a second of the table and of each index."),
+        typer.Option("--capacity", min=1, metavar="WCU", help="Write units per second of the table and of each index."),
     ] = None,
     table_is_new: Annotated[
-        bool, typer.Option("--table-is-new", help="The on-demand table has had no writes: it starts with 4,000 WCU.")
+        bool,
+        typer.Option("--table-is-new", help="The table is on demand and has had no writes; it starts at 4,000 WCU."),
     ] = False,
     functions: Annotated[
-        int, typer.Option("--functions", min=1, metavar="N", help="Concurrent functions: the stack's max_concurrency.")
+        int,
+        typer.Option(
+            "--functions", min=1, metavar="N", help="Number of concurrent functions (the stack's max_concurrency)."
+        ),
     ] = Fleet().functions,
     table: ComparedTable = None,
     aws: CompareAws = False,
     against_table: Annotated[
         bool,
-        typer.Option("--against-table", help="Sample the feed's table, or --table: what would change, and both bills."),
+        typer.Option(
+            "--against-table", help="Sample the feed's table (or --table); show what would change, and both costs."
+        ),
     ] = False,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
     """Estimate rows, rejects, write units, cost and duration of a load.
 
-    Reads a sample (with --full, everything) with the code that loads, warns of problems, and writes nothing. With --aws
-    or --table the keys of the table are compared first, and what it has is added up. --against-table reads what the
-    table holds for up to 1,000 of the rows. What costs less is named: DynamoDB's Import from S3, skip_unchanged.
+    Reads a sample (with --full, everything) with the code that loads, warns of problems, and writes nothing. --aws and
+    --table first compare the key schema, and include the table's replicas in the cost. --against-table reads the items
+    of up to 1,000 of the rows. Names cheaper ways: DynamoDB's Import from S3, skip_unchanged.
 
     Examples:
         ingest plan orders.csv --feed orders
@@ -82,7 +91,7 @@ def plan(
         ingest plan orders.csv --aws
         ingest plan orders.csv --against-table
 
-    Exit codes: 2 a wrong option or setting, or the table has other keys than the feed.
+    Exit codes: 2 an invalid option or setting, or the table's keys differ from the feed's.
     """
     if full and sample is not None:
         raise SettingsFault("--full and --sample cannot be combined: --full reads everything.")

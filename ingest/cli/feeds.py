@@ -53,12 +53,12 @@ NOT_A_CHECKOUT = "../csv-ingest"  # where a clone is expected by those who insta
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The project's directory; it is made.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the project; it is created.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write a project: feeds.toml, settings, and a Makefile that deploys.
+    """Create a project with feeds.toml, settings and a Makefile that deploys it.
 
-    settings.json has the settings that differ from those of the stage `default` in cdk.json, by the same names.
+    settings.json contains the settings that differ from the stage `default` in cdk.json, under the same names.
 
     Examples:
         ingest init shop && cd shop
@@ -102,13 +102,14 @@ def _next_steps(directory: Path) -> tuple[str, ...]:
 def sniff(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A path, an s3:// URL, or - for standard input.")],
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="The feed's name (default: from the file's).")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Name of the feed (default: derived from the file name)."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Propose a section of feeds.toml for a file; write nothing.
+    """Print a proposed feeds.toml section for a file; write nothing.
 
-    Dialect, keys and types are those of its first 4 MiB, tested by reading them as the proposal says.
+    The first 4 MiB determine dialect, keys and types. The proposal is tested by reading them with it.
 
     Examples:
         ingest sniff orders.csv >> feeds.toml
@@ -171,20 +172,20 @@ def schema() -> None:
 def check(
     feeds: FeedsPath = DEFAULT_FEEDS,
     aws: Annotated[
-        bool, typer.Option("--aws", help="Look at the tables that exist already, and compare their keys.")
+        bool, typer.Option("--aws", help="Compare the key schemas of existing tables with the feeds.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check feeds.toml, and print a line for each feed.
 
-    A key template that can give one key to rows of different values is warned of, and a glob that begins with the
-    prefix. With --aws the key names and types of each table with `existing = true`, and of its indexes, are compared.
+    Warns of a key template that can give rows with different values the same key, and of a glob that begins with the
+    prefix. With --aws compares the key names and types of each table with `existing = true`, and of its indexes.
 
     Examples:
         ingest feeds check
         ingest feeds check --aws --feeds config/feeds.toml
 
-    Exit codes: 0 feeds.toml is right, and so are the tables; 1 a table differs; 2 feeds.toml is wrong.
+    Exit codes: 0 the feeds are valid, and the tables match; 1 a table differs; 2 a feed, an option or a setting is invalid.
     """
     declared = read_feeds(feeds).feeds
     documents = [_document(name, feed, aws=aws) for name, feed in declared.items()]

@@ -27,7 +27,8 @@ from ingest.ledger.work_item import Entry, WorkItem
 
 NOTHING = "No files ended on these days."
 ABOUT_COST = (
-    "Dollars are estimated from rows and bytes, an item as large as its row; storage, replicas and undos are not in it."
+    "Dollars are estimated from rows and bytes, with items as large as their rows; storage, replicas and undos are not "
+    "included."
 )
 _ROW_COUNTS = (
     TableColumn("rows read"),
@@ -197,24 +198,24 @@ def history(
     ] = None,
     days: Annotated[
         int | None,
-        typer.Option("--days", min=1, max=MAX_DAYS, metavar="N", help="The last N days, today included (default: 7)."),
+        typer.Option("--days", min=1, max=MAX_DAYS, metavar="N", help="The last N days, including today (default: 7)."),
     ] = None,
     feed: OneFeed = None,
     state: Annotated[
-        str | None, typer.Option("--status", metavar="STATUS", help="Only files with this status, as FAILED.")
+        str | None, typer.Option("--status", metavar="STATUS", help="Only files with this status, such as FAILED.")
     ] = None,
-    files: Annotated[bool, typer.Option("--files", help="List each file, instead of counts.")] = False,
-    cost: Annotated[bool, typer.Option("--cost", help="About what they cost, in dollars.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")] = False,
+    files: Annotated[bool, typer.Option("--files", help="List each file instead of counts.")] = False,
+    cost: Annotated[bool, typer.Option("--cost", help="Show the estimated cost in dollars.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for spreadsheets.")] = False,
     stack: StackName = None,
     feeds: StackFeedsPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how many files ended, by day and feed.
+    """Count the files that ended, by day and feed.
 
-    Their rows and bytes are counted, and how many failed. A file counts on the day (UTC) its outcome was reported, just
-    after its end. Each attempt counts. Objects that were IGNORED are counted apart, and undos are only listed: the file
-    that one has undone is UNDONE.
+    Also shows their rows, their bytes and the number that failed. A file counts on the day (UTC) on which its outcome
+    was reported, just after it ended. Each attempt counts. IGNORED objects are counted separately. Undos are listed,
+    but not counted; a file that was undone is UNDONE.
 
     Examples:
         ingest history --days 30 --csv > november.csv
@@ -224,7 +225,7 @@ def history(
     if as_csv and as_json:
         raise SettingsFault("--csv and --json cannot be combined.")
     if files and cost:
-        raise SettingsFault("--files and --cost cannot be combined: dollars are of feeds and days.")
+        raise SettingsFault("--files and --cost cannot be combined: costs are estimated by feed and day.")
     deployed = DeployedStack(stack)
     known = feeds_of(deployed, feeds).known
     if feed not in (None, NO_FEED):

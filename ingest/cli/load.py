@@ -60,10 +60,10 @@ def check(
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Read whole files without writing: row counts, operations, rejects, duplicates.
+    """Read whole files without writing; show row counts, operations, rejects and duplicates.
 
-    A file of which nothing but rejects comes is read no further than the function reads it. With --aws or --table
-    the keys of the table are compared first.
+    If all rows of a file are rejected, reading stops where the function stops. --aws and --table first compare the key
+    schema of the table.
 
     Examples:
         ingest check orders.csv --feed orders
@@ -71,9 +71,9 @@ def check(
         ingest check orders-*.csv --json | jq .rows_rejected
         zcat orders.csv.gz | ingest check -
 
-    Exit codes: 0 no row was rejected; 1 some rows were rejected, or more than 0.1 % have the key of a later row (unless
-    the feed has newest or operation: there they may); 2 a wrong option or setting, or the table has other keys than the
-    feed; 5 all rows were rejected, and the file would fail.
+    Exit codes: 0 no row was rejected; 1 some rows were rejected, or more than one row in 1,000 has the key of a later row
+    (unless the feed has newest or operation, which allow this); 2 an invalid option or setting, or the table's keys differ
+    from the feed's; 5 all rows were rejected, and the file would fail.
     """
     name, chosen = feed_of(read_feeds(feeds), feed, files)
     check_table = asked_check(chosen, table, aws=aws)
@@ -101,28 +101,28 @@ def load(
     files: Files,
     feed: FeedName = None,
     table: Annotated[
-        str | None, typer.Option("--table", metavar="NAME", help="The table (default: the feed's).")
+        str | None, typer.Option("--table", metavar="NAME", help="Table to write to (default: the feed's).")
     ] = None,
     rejects: Annotated[
-        Path | None, typer.Option("--rejects", metavar="PATH", help="For the rejects (default: FILE.rejects.jsonl).")
+        Path | None,
+        typer.Option("--rejects", metavar="PATH", help="File for the rejects (default: FILE.rejects.jsonl)."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace rejects that an earlier load has written.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the rejects of an earlier load.")] = False,
     stack: Annotated[
         str | None,
-        typer.Option("--stack", metavar="NAME", help="Share the table's write budget with what this stack writes."),
+        typer.Option("--stack", metavar="NAME", help="Share the table's write budget with this stack."),
     ] = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Load files into their feed's table, without queue or stack.
+    """Load files into their feed's table, without a queue or stack.
 
-    It says first which table that is, in which region and account, and at the end the row counts. Before the
-    first row the keys of the table are compared with the feed's. Safe to repeat: a row that is loaded twice
-    replaces itself. Where `newest` is "file", the file is the newest. Rejects are written beside it, as JSON Lines
-    and as CSV, and a file that is there already under either name is not replaced without --force, edited or not.
-    A load that is interrupted, or fails, leaves them under these names with .partial behind it; the next load of
-    the file replaces those. A write budget of the table (`tables` in feeds.toml) is kept to; with --stack by all that
-    write to it together.
+    Prints the table, its region and its account first, and the row counts at the end. Before the first row, the key
+    schema of the table is compared with the feed. Safe to repeat: a row that is loaded twice replaces itself. With
+    newest = "file", the file counts as the newest. Rejects are written to the current directory as JSON Lines and
+    CSV. An existing file with either name is not replaced without --force. A load that fails or is interrupted leaves
+    its rejects in files with these names and the suffix .partial; the next load of the file replaces them. A write
+    budget of the table (`tables` in feeds.toml) is respected; with --stack it is shared with the stack.
 
     Examples:
         ingest load orders.csv --feed orders
@@ -130,8 +130,8 @@ def load(
         ingest load s3://bucket/orders/2026-11-22.csv.gz --table Orders-test
         AWS_PROFILE=staging ingest load orders-*.csv
 
-    Exit codes: 0 all rows were read, even if some were rejected; 2 a wrong option or setting, or the table has other
-    keys than the feed; 5 all rows were rejected, and nothing was written.
+    Exit codes: 0 all rows were read, even if some were rejected; 2 an invalid option or setting, or the table's
+    keys differ from the feed's; 5 all rows were rejected, and nothing was written.
     """
     declared = read_feeds(feeds)
     name, chosen = feed_of(declared, feed, files)

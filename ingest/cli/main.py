@@ -27,7 +27,7 @@ from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault
 
 EXIT_CODES = {
     0: "success",
-    2: "wrong option or setting",
+    2: "invalid option or setting",
     3: "the file cannot be loaded, does not exist, or is being loaded",
     4: "a service failed",
     70: "internal error",
@@ -46,30 +46,32 @@ class Listed:
 
 
 COMMANDS = {
-    "sniff": Listed("Files", "Propose a section of feeds.toml for a file; write nothing.", "feeds:sniff"),
+    "sniff": Listed("Files", "Print a proposed feeds.toml section for a file; write nothing.", "feeds:sniff"),
     "check": Listed(
-        "Files", "Read whole files without writing: row counts, operations, rejects, duplicates.", "load:check"
+        "Files", "Read whole files without writing; show row counts, operations, rejects and duplicates.", "load:check"
     ),
     "preview": Listed("Files", "Print the first rows of files as they would be written.", "preview:preview"),
     "plan": Listed("Files", "Estimate rows, rejects, write units, cost and duration of a load.", "estimate:plan"),
-    "load": Listed("Files", "Load files into their feed's table, without queue or stack.", "load:load"),
-    "drop": Listed("Files", "Upload a file to the stack's landing bucket, and wait until it has ended.", "wait:drop"),
-    "wait": Listed("Files", "Wait until a file has ended; the exit code says how.", "wait:wait"),
+    "load": Listed("Files", "Load files into their feed's table, without a queue or stack.", "load:load"),
+    "drop": Listed("Files", "Upload a file to the stack's landing bucket and wait for its outcome.", "wait:drop"),
+    "wait": Listed("Files", "Wait for the outcome of a file; the exit code shows it.", "wait:wait"),
     "top": Listed("Stack", "Show lag, throughput, errors and files of the stack, live.", "top:top"),
-    "status": Listed("Stack", "Show open files and those that ended today, or one file.", "status:status"),
-    "history": Listed("Stack", "Show how many files ended, by day and feed.", "history:history"),
+    "status": Listed(
+        "Stack", "Show open files and files that ended today, or the details of one file.", "status:status"
+    ),
+    "history": Listed("Stack", "Count the files that ended, by day and feed.", "history:history"),
     "rejects": Listed("Repair", "Show the rejected rows of a file, or print them as CSV.", "rejects:rejects"),
     "retry": Listed("Repair", "Load a file again, as a new attempt or from its checkpoint.", "retry:retry"),
-    "undo": Listed("Repair", "Delete the items that a file has written and that still name it.", "retry:undo"),
-    "redrive": Listed("Repair", "Show dead letters and why, and send them back to the queue.", "redrive:redrive"),
-    "reconcile": Listed("Repair", "Requeue stuck files, and objects never notified.", "backfill:reconcile"),
-    "backfill": Listed(
-        "Repair", "Queue the objects under a prefix that the ledger does not know.", "backfill:backfill"
+    "undo": Listed("Repair", "Delete the items that a file wrote and that still name the file.", "retry:undo"),
+    "redrive": Listed(
+        "Repair", "Show dead letters and their reasons, and send them back to the queue.", "redrive:redrive"
     ),
+    "reconcile": Listed("Repair", "Requeue stuck files and objects whose notification was lost.", "backfill:reconcile"),
+    "backfill": Listed("Repair", "Queue the objects under a prefix that are not in the ledger.", "backfill:backfill"),
     "pause": Listed("Repair", "Stop processing messages; they stay in the queue.", "redrive:pause"),
-    "resume": Listed("Repair", "Process messages again.", "redrive:resume"),
-    "cancel": Listed("Repair", "End a file that is being loaded or waits; rows written stay.", "wait:cancel"),
-    "init": Listed("Setup", "Write a project: feeds.toml, settings, and a Makefile that deploys.", "feeds:init"),
+    "resume": Listed("Repair", "Resume processing messages.", "redrive:resume"),
+    "cancel": Listed("Repair", "Cancel a file that is loading or waiting; rows already written stay.", "wait:cancel"),
+    "init": Listed("Setup", "Create a project with feeds.toml, settings and a Makefile that deploys it.", "feeds:init"),
     "feeds": Listed("Setup", "Check feeds.toml, or print its JSON Schema.", "feeds:feeds_app"),
 }
 
@@ -199,7 +201,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings=SETTINGS,
-    epilog=f"`ingest COMMAND -h` has examples. Exit codes: {exit_codes('1 check found rejects')}",
+    epilog=f"Run `ingest COMMAND -h` for examples. Exit codes: {exit_codes('1 check found rejects')}",
 )
 
 INTERRUPTED = 130

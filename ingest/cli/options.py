@@ -16,26 +16,29 @@ from ingest.feeds.parse import read_csv
 
 FeedsPath = Annotated[Path, typer.Option("--feeds", metavar="PATH", help="Path of feeds.toml.")]
 StackFeedsPath = Annotated[
-    Path | None, typer.Option("--feeds", metavar="PATH", help="Use this feeds.toml (default: the feeds deployed).")
+    Path | None, typer.Option("--feeds", metavar="PATH", help="Use this feeds.toml (default: the deployed feeds).")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-AsJsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object for each file, a line each.")]
+AsJsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object per file, one per line.")]
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Paths, s3:// URLs, or - for standard input.")]
 FeedName = Annotated[
     str | None,
-    typer.Option("--feed", metavar="NAME", help="The file's feed (default: the only one, or that of the S3 key)."),
+    typer.Option(
+        "--feed", metavar="NAME", help="The file's feed (default: the only feed, or the one of the S3 key's prefix)."
+    ),
 ]
 OneFeed = Annotated[
     str | None,
-    typer.Option("--feed", metavar="NAME", help="Only files of this feed; - for files under no feed's prefix."),
+    typer.Option("--feed", metavar="NAME", help="Only files of this feed; - selects files under no feed's prefix."),
 ]
 ComparedTable = Annotated[
-    str | None, typer.Option("--table", metavar="NAME", help="Compare the keys of this table with the feed's.")
+    str | None, typer.Option("--table", metavar="NAME", help="Compare the key schema of this table with the feed.")
 ]
-CompareAws = Annotated[bool, typer.Option("--aws", help="Compare the keys of the feed's table with the feed's.")]
+CompareAws = Annotated[bool, typer.Option("--aws", help="Compare the key schema of the feed's table with the feed.")]
 LedgerFile = Annotated[str, typer.Argument(metavar="FILE", help="s3://bucket/key, or a key in the landing bucket.")]
 VersionName = Annotated[
-    str | None, typer.Option("--version", metavar="NAME", help="The version, or its eTag (default: the newest).")
+    str | None,
+    typer.Option("--version", metavar="NAME", help="A version of the file, or its eTag (default: the newest)."),
 ]
 StackName = Annotated[
     str | None,
@@ -72,10 +75,12 @@ def file_name(text: str) -> str:
     if scheme in ("s3", "s3a", "s3n"):
         raise SettingsFault(f"{text} is not an S3 URL; write {right}.")
     if scheme in ("http", "https"):
-        raise SettingsFault(f"{text} is a web address, which is not read; {_instead_of(text, rest)}.")
+        raise SettingsFault(f"{text} is a web address, which is not supported; {_instead_of(text, rest)}.")
     if scheme == "file":
-        raise SettingsFault(f"{text} is a URL, and a path is wanted; write /{rest}.")
-    raise SettingsFault(f"{text} is not read: {scheme}: is unknown; name a path, s3://bucket/key, or - for stdin.")
+        raise SettingsFault(f"{text} is a URL; write the path /{rest} instead.")
+    raise SettingsFault(
+        f"{text} is not supported: unknown scheme {scheme}:; name a path, s3://bucket/key, or - for stdin."
+    )
 
 
 def _instead_of(address: str, rest: str) -> str:

@@ -29,43 +29,53 @@ SHOWN = 5  # rejects
 def preview(
     files: Files,
     feed: Annotated[
-        str | None, typer.Option("--feed", metavar="NAME", help="Without it, every column is a string.")
+        str | None,
+        typer.Option("--feed", metavar="NAME", help="The file's feed; without it, every column is a string."),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All rows, not the first few.")] = False,
-    rows: Annotated[int, typer.Option("--rows", min=1, metavar="N", help="How many rows, without --all.")] = 10,
+    every: Annotated[bool, typer.Option("--all", help="Print all rows instead of the first few.")] = False,
+    rows: Annotated[int, typer.Option("--rows", min=1, metavar="N", help="Number of rows without --all.")] = 10,
     form: Annotated[
-        str, typer.Option("--format", metavar="csv|jsonl", help="CSV, or DynamoDB JSON, an item a line.")
+        str, typer.Option("--format", metavar="csv|jsonl", help="CSV, or DynamoDB JSON with one item per line.")
     ] = "csv",
     delimiter: Annotated[
-        str | None, typer.Option(metavar="C", help=r"One character; \t and \x01 are understood.")
+        str | None, typer.Option(metavar="C", help=r"One character; \t and \x01 are accepted.")
     ] = None,
-    quote: Annotated[str | None, typer.Option(metavar="C", help="One character, or none.")] = None,
-    escape: Annotated[str | None, typer.Option(metavar="C", help="One character, or none.")] = None,
+    quote: Annotated[str | None, typer.Option(metavar="C", help="One character, or the word none.")] = None,
+    escape: Annotated[str | None, typer.Option(metavar="C", help="One character, or the word none.")] = None,
     quoting: Annotated[
-        str | None, typer.Option(metavar="strict|lenient", help="Quotes that go wrong: rejects, or ordinary text.")
+        str | None,
+        typer.Option(metavar="strict|lenient", help="Reject rows with misplaced quotes, or read such quotes as text."),
     ] = None,
-    encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Any text encoding Python knows.")] = None,
-    header: Annotated[str | None, typer.Option(metavar="N", help="How many header lines, or none.")] = None,
-    columns: Annotated[str | None, typer.Option(metavar="A,B,C", help="Names in place of the header's.")] = None,
-    skip_lines: Annotated[int | None, typer.Option(min=0, metavar="N", help="Lines before the header.")] = None,
-    footer_lines: Annotated[int | None, typer.Option(min=0, metavar="N", help="Lines to skip at the end.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Any text encoding that Python supports.")
+    ] = None,
+    header: Annotated[str | None, typer.Option(metavar="N", help="Number of header lines, or the word none.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Column names that replace the header's.")
+    ] = None,
+    skip_lines: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Number of lines to skip before the header.")
+    ] = None,
+    footer_lines: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Number of lines to skip at the end.")
+    ] = None,
     null_values: Annotated[
-        list[str] | None, typer.Option("--null", metavar="TEXT", help="Text of a cell without a value; repeat.")
+        list[str] | None, typer.Option("--null", metavar="TEXT", help="Text that means no value; can be repeated.")
     ] = None,
     ragged: Annotated[
-        str | None, typer.Option(metavar="pad|trim|reject", help="Rows with too few or too many cells.")
+        str | None, typer.Option(metavar="pad|trim|reject", help="How to treat rows with too few or too many cells.")
     ] = None,
-    comment: Annotated[str | None, typer.Option(metavar="TEXT", help="Skip lines that begin with this.")] = None,
+    comment: Annotated[str | None, typer.Option(metavar="TEXT", help="Skip lines that begin with this text.")] = None,
     trim: Annotated[bool, typer.Option("--trim", help="Strip white space around cells.")] = False,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: Annotated[
-        bool, typer.Option("--json", help="As --format jsonl, and the result as one JSON object on stderr.")
+        bool, typer.Option("--json", help="Use --format jsonl, and print the result as one JSON object on stderr.")
     ] = False,
 ) -> None:
     """Print the first rows of files as they would be written.
 
-    What would be rejected is said on stderr. With --feed the dialect is the feed's; without it, that of the flags.
-    Where a feed does not just put items, each comes with what would be done: put, insert, update or delete.
+    Rows that would be rejected are reported on stderr. The dialect is that of the feed, or without --feed that of the
+    flags. If a feed does more than put items, each item shows its operation: put, insert, update or delete.
 
     Examples:
         ingest preview orders.csv --feed orders
@@ -86,7 +96,7 @@ def preview(
     if feed and given:
         raise SettingsFault(f"--feed and --{given[0].replace('_', '-')} cannot be combined: the dialect is the feed's.")
     if form not in ("csv", "jsonl"):
-        raise SettingsFault(f"--format {form!r} is wrong: accepted are csv and jsonl.")
+        raise SettingsFault(f"--format {form!r} is not valid; accepted are csv and jsonl.")
     chosen = read_feeds(feeds).named(feed) if feed else Feed("", "", "", csv=read_dialect(flags))  # without keys
 
     def preview_one(file: str) -> int:

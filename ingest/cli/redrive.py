@@ -117,33 +117,33 @@ def letter_document(one: Found) -> dict[str, Any]:
 
 def redrive(
     reason: Annotated[
-        str | None, typer.Option("--reason", metavar="REASON", help="Only those with this reason.")
+        str | None, typer.Option("--reason", metavar="REASON", help="Only messages with this reason.")
     ] = None,
     feed: OneFeed = None,
     file: Annotated[
         str | None,
-        typer.Option("--file", metavar="GLOB", help="Only files whose key or URL matches, as 'orders/2026*'."),
+        typer.Option("--file", metavar="GLOB", help="Only files whose key or URL matches, such as 'orders/2026*'."),
     ] = None,
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", metavar="TIME", help="Only those sent at least this long ago: 30m, 2h, 1d."),
+        typer.Option("--older-than", metavar="TIME", help="Only messages sent at least this long ago: 30m, 2h, 1d."),
     ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, metavar="N", help="Maximum number of messages.")
     ] = None,
     discard: Annotated[
-        bool, typer.Option("--discard", help="Delete them permanently instead of sending them back.")
+        bool, typer.Option("--discard", help="Delete the messages permanently instead of sending them.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show them, and which are selected.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the messages, and which are selected.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     stack: StackName = None,
     feeds: StackFeedsPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show dead letters and why, and send them back to the queue.
+    """Show dead letters and their reasons, and send them back to the queue.
 
-    All of them are sent, or those that are selected. Unknown messages are sent only with --reason unknown_message:
-    they would be dead-lettered again. Safe to repeat: what is sent twice is loaded once.
+    Sends all messages, or the selected ones. Unknown messages would be dead-lettered again; they are sent only with
+    --reason unknown_message. Safe to repeat: a file whose message is sent twice is loaded once.
 
     Examples:
         ingest redrive --dry-run
@@ -205,7 +205,7 @@ def _agrees(count: int, *, discard: bool) -> bool:
 def pause(stack: StackName = None, as_json: AsJson = False) -> None:
     """Stop processing messages; they stay in the queue.
 
-    In-flight messages finish. Messages stay for up to 7 days: `ingest resume` continues with them. Nothing is lost.
+    In-flight messages finish. Messages stay in the queue for up to 7 days; `ingest resume` continues with them.
 
     Examples:
         ingest pause --stack ingest-staging
@@ -214,7 +214,7 @@ def pause(stack: StackName = None, as_json: AsJson = False) -> None:
 
 
 def resume(stack: StackName = None, as_json: AsJson = False) -> None:
-    """Process messages again.
+    """Resume processing messages.
 
     Examples:
         ingest resume

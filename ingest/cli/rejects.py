@@ -28,17 +28,20 @@ REASONS = tuple(value for name, value in vars(Reason).items() if name.isupper())
 def rejects(
     file: LedgerFile,
     as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print the raw rows under the file's own header, to fix and upload.")
+        bool, typer.Option("--csv", help="Print the raw rows with the file's header, to fix and upload.")
     ] = False,
     reason: Annotated[
-        str | None, typer.Option("--reason", metavar="REASON", help="Only rejects with this reason, as bad_number.")
+        str | None,
+        typer.Option("--reason", metavar="REASON", help="Only rejects with this reason, such as bad_number."),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", min=1, metavar="N", help="Maximum number (default: 20; all with --csv or --json)."),
+        typer.Option(
+            "--limit", min=1, metavar="N", help="Maximum number of rows (default: 20; all with --csv or --json)."
+        ),
     ] = None,
     duplicates: Annotated[
-        bool, typer.Option("--duplicates", help="The first rows that a later row with the same key replaced, instead.")
+        bool, typer.Option("--duplicates", help="Show the first rows that a later row with the same key replaced.")
     ] = False,
     version: VersionName = None,
     stack: StackName = None,
@@ -46,9 +49,9 @@ def rejects(
 ) -> None:
     """Show the rejected rows of a file, or print them as CSV.
 
-    They are counted by reason; the first of them are shown in file order. With --csv the rows are printed as they
-    are in the file, in its encoding. Fix them and upload the CSV under the same prefix: exactly the missing rows
-    are loaded. With --duplicates the rows are shown whose keys appear again in a later row, which replaced them.
+    Shows the number of rejects by reason, and the first ones in file order. --csv prints the rows as they are in the
+    file, in its encoding. Fix them and upload the CSV under the same prefix to load exactly the missing rows.
+    --duplicates shows instead the rows that a later row with the same key replaced.
 
     Examples:
         ingest rejects orders/2026-11-22.csv

@@ -33,7 +33,7 @@ def retry(
         ),
     ] = START,
     as_newest: Annotated[
-        bool, typer.Option("--as-newest", help='With newest = "file": as if it were dropped now.')
+        bool, typer.Option("--as-newest", help='With newest = "file": treat the file as if it were dropped now.')
     ] = False,
     version: VersionName = None,
     stack: StackName = None,
@@ -41,10 +41,10 @@ def retry(
 ) -> None:
     """Load a file again, as a new attempt or from its checkpoint.
 
-    The file has FAILED, is stuck, or is COMPLETE; the attempt has counts and rejects of its own. --from start reads
-    the whole file again. --from checkpoint continues where it stopped; use it only if the feed still reads the file
-    in the same way: same delimiter, quotes, encoding, header. Safe to repeat. With newest = "file" it keeps its place
-    among the files, so that rows of newer ones stay; --as-newest makes it the newest.
+    The file can be FAILED, stuck or COMPLETE. The new attempt has its own counts and rejects. --from start reads the
+    whole file again. --from checkpoint continues where the file stopped; use it only if the feed still reads the file
+    in the same way: same delimiter, quotes, encoding and header. Safe to repeat. With newest = "file" the file keeps
+    its position in the order of files, so rows of newer files stay; --as-newest makes it the newest.
 
     Examples:
         ingest retry orders/2026-11-22.csv
@@ -110,11 +110,11 @@ def undo(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Delete the items that a file has written and that still name it.
+    """Delete the items that a file wrote and that still name the file.
 
-    The file's items must name it: by `lineage.row`, or with newest = "file". The object is read again for its keys.
-    Items that another file or version has written since stay; what an item was before this file replaced it does not
-    come back. The undo is an attempt of its own; the file becomes UNDONE before the first item is deleted. Safe to
+    The file's items must name it, by `lineage.row` or newest = "file". The undo reads the object again to get the keys.
+    Items that another file or version has written since then stay. Earlier values of items that this file replaced are
+    not restored. The undo is a separate attempt; the file becomes UNDONE before the first item is deleted. Safe to
     repeat.
 
     Examples:

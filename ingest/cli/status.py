@@ -59,7 +59,7 @@ def status(
     feed: OneFeed = None,
     state: Annotated[
         str | None,
-        typer.Option("--status", metavar="STATUS", help="Only files with this status, as LOADING or FAILED."),
+        typer.Option("--status", metavar="STATUS", help="Only files with this status, such as LOADING or FAILED."),
     ] = None,
     day: Annotated[
         str | None,
@@ -73,19 +73,19 @@ def status(
     ] = None,
     watch: Annotated[
         str | None,
-        typer.Option("--watch", metavar="[TIME]", help="Refresh every 2 s, or at this interval, as 10s."),
+        typer.Option("--watch", metavar="[TIME]", help="Refresh every 2 s, or at this interval, such as 10s."),
     ] = None,
     version: Annotated[
         str | None,
-        typer.Option("--version", metavar="NAME", help="With FILE: the version (or eTag) whose segments are shown."),
+        typer.Option("--version", metavar="NAME", help="With FILE: show the segments of this version (or eTag)."),
     ] = None,
     stack: StackName = None,
     feeds: StackFeedsPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show open files and those that ended today, or one file.
+    """Show open files and files that ended today, or the details of one file.
 
-    Open files come first; the newest come first in each group. With FILE: its versions, and the segments of the newest.
+    Open files are listed first, and the newest first in each group. FILE shows its versions, and the newest's segments.
 
     Examples:
         ingest status --watch 5s

@@ -27,7 +27,7 @@ QUIT = (b"q", b"Q")
 
 def top(
     once: Annotated[
-        bool, typer.Option("--once", help="Print once and exit, the default when the output is not a terminal.")
+        bool, typer.Option("--once", help="Print once and exit (default if the output is not a terminal).")
     ] = False,
     every: Annotated[str, typer.Option("--every", metavar="TIME", help="Refresh interval.")] = EVERY,
     stack: StackName = None,
@@ -36,7 +36,7 @@ def top(
 ) -> None:
     """Show lag, throughput, errors and files of the stack, live.
 
-    It ends with q or Ctrl-C. Counts cover the last 5 minutes, rates the last minute. CloudWatch lags by a minute or
+    Press q or Ctrl-C to quit. Counts cover the last 5 minutes, rates the last minute. CloudWatch lags by a minute or
     two; the ledger does not.
 
     Examples:

@@ -48,9 +48,9 @@ def wait(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Wait until a file has ended; the exit code says how.
+    """Wait for the outcome of a file; the exit code shows it.
 
-    The newest version of the file is followed, also one whose notification has yet to arrive.
+    Follows the newest version of the file, even if its notification has not arrived yet.
 
     Examples:
         ingest wait orders/2026-11-22.csv
@@ -69,18 +69,18 @@ def wait(
 
 
 def drop(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A file on this machine.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A local file.")],
     feed: Annotated[
-        str | None, typer.Option("--feed", metavar="NAME", help="The file's feed (default: the only one).")
+        str | None, typer.Option("--feed", metavar="NAME", help="The file's feed (default: the only feed).")
     ] = None,
     timeout: Timeout = "10m",
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Upload a file to the stack's landing bucket, and wait until it has ended.
+    """Upload a file to the stack's landing bucket and wait for its outcome.
 
-    It is uploaded under the prefix of its feed, with the name it has here. What is there under that name is replaced.
+    The file is uploaded under the prefix of its feed, with its local name. An existing object of that name is replaced.
 
     Examples:
         ingest drop orders.csv --feed orders
@@ -93,7 +93,7 @@ def drop(
     path = _local(file)
     if chosen.ignores(f"{chosen.prefix}{path.name}"):
         raise SettingsFault(
-            f"{path} was not uploaded: it would be IGNORED, as `exclude` or `include` of its feed leaves it out; give "
+            f"{path} was not uploaded: it would be IGNORED because of `exclude` or `include` of its feed; give "
             "it another name, or change the feed and deploy."
         )
     deployed = DeployedStack(stack)
@@ -116,10 +116,10 @@ def cancel(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """End a file that is being loaded or waits; rows written stay.
+    """Cancel a file that is loading or waiting; rows already written stay.
 
-    It becomes FAILED with the code `cancelled`. Workers that hold a part of it stop at their next checkpoint, within
-    seconds, and may write rows until then. `ingest retry` loads it again, from its start or its checkpoint.
+    The file becomes FAILED with the code `cancelled`. Workers that hold a part of it stop at their next checkpoint,
+    within seconds, and may write rows until then. `ingest retry` loads it again, from the start or the checkpoint.
 
     Examples:
         ingest cancel orders/2026-11-22.csv

@@ -550,7 +550,7 @@ def test_load_reads_from_s3(capsys: pytest.CaptureFixture[str], orders: Any, key
         ("sniff a.csv b.csv", 2, "Got unexpected extra argument"),
         ("check", 2, "Missing argument 'FILE...'"),
         ("chek a.csv", 2, "No such command 'chek'"),
-        ("preview a.csv --format xml", 2, "--format 'xml' is wrong: accepted are csv and jsonl."),
+        ("preview a.csv --format xml", 2, "--format 'xml' is not valid; accepted are csv and jsonl."),
         ("preview a.csv --rows 0", 2, "Invalid value for '--rows'"),
         ("preview a.csv --rows many", 2, "Invalid value for '--rows'"),
         ("check s3://bucket --feed orders", 2, "s3://bucket is not the URL of an S3 object; write s3://bucket/key."),

@@ -87,16 +87,18 @@ MISTAKES = [
     Mistake(
         "web address of S3",
         "check https://shop.s3.eu-central-1.amazonaws.com/orders/a%20b.csv",
-        "is a web address, which is not read",
+        "is a web address, which is not supported",
         "write s3://shop/orders/a b.csv",
     ),
     Mistake(
         "web address",
         "check https://example.com/a.csv",
-        "is a web address, which is not read",
+        "is a web address, which is not supported",
         "write `curl -s https://example.com/a.csv | ingest check -`",
     ),
-    Mistake("file URL", "check file:///data/a.csv", "is a URL, and a path is wanted", "write /data/a.csv"),
+    Mistake(
+        "file URL", "check file:///data/a.csv", "file:///data/a.csv is a URL", "write the path /data/a.csv instead"
+    ),
     Mistake(
         "no credentials",
         "load a.csv",
