@@ -235,14 +235,14 @@ def _costs(found: LoadEstimate) -> Iterator[str]:
     yield from _table_lines(found.table) if found.table else ()
     least = pays_from(found)
     if least is not None and least < 1:
-        first = f"    skip_unchanged would read for {dollars_text(found.read_units * Price.READ_UNIT)} first"
-        yield f"{first}: it pays from {least * 100:.0f} % unchanged rows on; --against-table shows how many there are."
+        reads = f"    skip_unchanged would read items for {dollars_text(found.read_units * Price.READ_UNIT)}"
+        yield f"{reads}; it pays off above {least * 100:.0f} % unchanged rows. --against-table estimates their share."
 
 
 def _table_lines(table: TableFacts) -> Iterator[str]:
     """Yield what a table has that adds to its bill."""
-    has = [f"replicas in {', '.join(table.replicas)}, which are in the bill"] if table.replicas else []
-    has += [f"the index {name}, which the feed does not name and the bill has not" for name in table.unnamed]
+    has = [f"replicas in {', '.join(table.replicas)}, which the cost includes"] if table.replicas else []
+    has += [f"the index {name}, which is in neither the feed nor the cost" for name in table.unnamed]
     has += ["a stream"] if table.has_stream else []
     if has:
         yield f"    The table has {'; '.join(has)}."

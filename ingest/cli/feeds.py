@@ -185,7 +185,7 @@ def check(
         ingest feeds check
         ingest feeds check --aws --feeds config/feeds.toml
 
-    Exit codes: 0 the feeds are valid, and the tables match; 1 a table differs; 2 a feed, an option or a setting is invalid.
+    Exit codes: 0 the feeds are valid, and the tables match; 1 a table differs; 2 a feed or an option is invalid.
     """
     declared = read_feeds(feeds).feeds
     documents = [_document(name, feed, aws=aws) for name, feed in declared.items()]

@@ -71,9 +71,9 @@ def check(
         ingest check orders-*.csv --json | jq .rows_rejected
         zcat orders.csv.gz | ingest check -
 
-    Exit codes: 0 no row was rejected; 1 some rows were rejected, or more than one row in 1,000 has the key of a later row
-    (unless the feed has newest or operation, which allow this); 2 an invalid option or setting, or the table's keys differ
-    from the feed's; 5 all rows were rejected, and the file would fail.
+    Exit codes: 0 no row was rejected; 1 some rows were rejected, or more than one row in 1,000 has the key of a later
+    row (unless the feed has newest or operation, which allow this); 2 an invalid option or setting, or the table's keys
+    differ from the feed's; 5 all rows were rejected, and the file would fail.
     """
     name, chosen = feed_of(read_feeds(feeds), feed, files)
     check_table = asked_check(chosen, table, aws=aws)

@@ -73,11 +73,11 @@ def print_done(found: list[Found], done: int, *, verb: str, dry_run: bool, as_js
 def _advice(reasons: Counter[str], found: list[Found], *, discard: bool) -> Iterator[str]:
     if any(one.diagnosis.reason == UNKNOWN and not one.is_chosen for one in found):
         yield (
-            f"{reasons[UNKNOWN]:,} unknown message(s) are left: sent back, they would be dead-lettered again. Find out "
+            f"{reasons[UNKNOWN]:,} unknown message(s) are left: they would be dead-lettered again. Find out "
             f"who sends them; --reason {UNKNOWN} selects them, and --discard deletes them."
         )
     if not discard and any(one.is_chosen and not one.diagnosis.helps for one in found):
-        yield "Some of the selected messages are no longer needed: sent back, they are acknowledged without effect."
+        yield "Some of the selected messages are no longer needed; if sent, they are acknowledged without effect."
 
 
 def _cells(one: Found, now_s: float) -> dict[str, Cell]:

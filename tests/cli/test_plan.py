@@ -401,6 +401,6 @@ def test_the_page_has_prices_by_rows_and_by_size_and_what_more_would_cost(
     assert re.search(r"\): \$0\.6\d per million rows, \$\d\.\d\d per GB of text$", text, re.MULTILINE)
     assert "an index of all rows $0.00031, a replica $0.00031, reading its stream" in text
     assert cost["skip_unchanged_pays_from"] == pytest.approx(0.2)
-    assert "it pays from 20 % unchanged rows on" in text
+    assert "it pays off above 20 % unchanged rows" in text
     assert cost["warm_throughput"]["dollars"] == pytest.approx(23.4)
     assert {price["price"]: price["dollars"] for price in cost["prices"]}["WRITE_UNIT"] == 0.625e-6
