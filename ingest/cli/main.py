@@ -108,10 +108,11 @@ def _option_row(option: Any, ctx: Any) -> tuple[str, str]:
 def exit_codes(own: str) -> str:
     """Return the sentence of exit codes; `own` has those that mean something else, or something more, here.
 
-    >>> exit_codes("0 no rejects; 1 some rows are rejected.")[:50]
-    '0 no rejects; 1 some rows are rejected; 2 wrong op'
+    >>> exit_codes("0 no rejects; 1 more than 0.1 % of the rows are rejected.")[:63]
+    '0 no rejects; 1 more than 0.1 % of the rows are rejected; 2 inv'
     """
-    named = {int(code): " ".join(what.split()) for code, what in re.findall(r"(\d+) ([^;.]+)", own)}
+    parts = [" ".join(part.split()).partition(" ") for part in own.strip().removesuffix(".").split(";") if part]
+    named = {int(code): what for code, _, what in parts}
     return "; ".join(f"{code} {what}" for code, what in sorted({**EXIT_CODES, **named}.items())) + "."
 
 
