@@ -32,7 +32,7 @@ def file_portions(path: Path, start: int = 0, end: int | None = None) -> Iterato
                 left -= len(portion)
                 yield portion
     except PermissionError:
-        raise FileMissing(f"{path} may not be read by this user; change its permissions.") from None
+        raise FileMissing(f"This user has no permission to read {path}; change the file's permissions.") from None
 
 
 def local_file_id(path: Path) -> str:

@@ -109,13 +109,13 @@ class S3Objects:
             )
             sent, _, size = answer.get("ContentRange", "").partition("/")
             if sent != f"bytes {start}-{end - 1}":
-                raise ServiceFault(f"S3 sent another range than it was asked for while {what}.")
+                raise ServiceFault(f"S3 returned a different range than requested while {what}.")
             if size.isdigit() and int(size) != file.size_bytes:
                 raise ServiceFault(f"{file.url} has {size} bytes, not the {file.size_bytes} that were reported.")
             for portion in answer["Body"].iter_chunks(PORTION_BYTES):
                 left -= len(portion)
                 if left < 0:
-                    raise ServiceFault(f"S3 sent more bytes than it was asked for while {what}.")
+                    raise ServiceFault(f"S3 returned more bytes than requested while {what}.")
                 yield portion
         if left:  # botocore does not notice a cut ranged answer where Content-Length was lost
             raise Unavailable(f"S3 sent {left} bytes too few while {what}.")

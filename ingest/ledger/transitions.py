@@ -89,7 +89,7 @@ class TableTransitions:
         work = WorkItem(file, segment)
         is_new, item = self._new_segment("planning a segment", work, "plan", "", {})
         if not is_new and read_position(item["end"]) != segment.end:
-            raise InternalFault(f"{work.name} was planned with another end before; nothing was changed.")
+            raise InternalFault(f"{work.name} was planned with a different end before; nothing was changed.")
 
     def carry_over(self, file: FileVersion, segment: Segment, row_counts: RowCounts) -> None:
         """Write the entry of a segment that an earlier attempt has loaded, unless it is there already."""

@@ -254,7 +254,7 @@ def _refuse_long_names(names: list[bytes]) -> None:
     longest = max(map(len, names))
     if longest > MAX_NAME_BYTES:
         raise NotCsv(
-            f"The header has a name of {longest:,} bytes, and no attribute's has more than {MAX_NAME_BYTES:,}: check "
+            f"The header has a name of {longest:,} bytes, and an attribute name has at most {MAX_NAME_BYTES:,}: check "
             "the feed's delimiter, quote and `line_end`."
         )
 

@@ -195,7 +195,7 @@ def _skip(text: Iterator[bytes], count: int) -> Iterator[bytes]:
             return
         count -= len(portion)
     if count:
-        raise ServiceFault("The file ends before the place it was read to: it was read another way before.")
+        raise ServiceFault("The file ends before its checkpoint: it was read differently before.")
 
 
 def without_footer(portions: Iterator[bytes], line_count: int) -> Iterator[bytes]:

@@ -146,7 +146,7 @@ class Retry:
         """Return an object as it lies in the bucket, if it still has the contents of that version."""
         now = next((o for o, _ in self._services.listing.under(file.bucket, file.key) if o.key == file.key), None)
         if now is None:
-            raise FileMissing(f"{file.url} is not in its bucket any more; drop it again to load it.")
+            raise FileMissing(f"{file.url} is no longer in its bucket; drop it again to load it.")
         if file.etag and now.etag != file.etag:
             is_newest = self._queries.file_status(file).is_newest
             raise ObjectSuperseded(

@@ -338,8 +338,8 @@ def _refuse_other_cut(checkpoint: Position, end: Position) -> None:
     """Refuse a block that goes beyond the checkpoint: its rows behind that would neither be written nor counted."""
     if end.byte > checkpoint.byte:
         raise InternalFault(
-            f"A block ends at byte {end.byte}, beyond the checkpoint at byte {checkpoint.byte}: the file was cut "
-            "otherwise before."
+            f"A block ends at byte {end.byte}, beyond the checkpoint at byte {checkpoint.byte}: the file was split "
+            "differently before."
         )
 
 

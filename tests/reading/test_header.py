@@ -185,7 +185,7 @@ def test_a_column_name_as_long_as_a_file_is_not_repeated_whole() -> None:
     """Something that is not CSV, all in one line; the sentence goes into the ledger, whose items end at 400 KB."""
     name = b"x" * 1_000_000
     for csv in (Csv(), Csv(names=("id", "v"))):
-        with pytest.raises(NotCsv, match="a name of 1,000,000 bytes, and no attribute's has more") as caught:
+        with pytest.raises(NotCsv, match="a name of 1,000,000 bytes, and an attribute name has at most") as caught:
             head_and_rest(b"id," + name + b"\n", csv, portion=1_000_000)
     assert len(str(caught.value)) < 500
 

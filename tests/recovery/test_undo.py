@@ -369,7 +369,7 @@ def test_a_file_that_was_cancelled_while_a_worker_had_it_is_refused_until_its_le
 def test_a_file_whose_object_is_gone_is_refused() -> None:
     world = loaded()
     world.gone = {world.attempts()[0].work.file.etag or ""}
-    with pytest.raises(FileMissing, match="only the object says which keys it had"):
+    with pytest.raises(FileMissing, match="only it has the keys to delete"):
         world.undo()
     assert world.statuses == ["COMPLETE"]
 
