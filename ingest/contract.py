@@ -1,15 +1,15 @@
-"""Names shared by the stack, the function and its dashboards, and the one table of metrics. Imports nothing of ours."""
+"""Names shared by the stack, the function and its dashboards, and the table of metrics. Imports no module of ours."""
 
 from enum import StrEnum
 
 # How Lambda finds the handler.
 HANDLER = "ingest.worker.handler.handle"
-NO_FEED = "-"  # in place of a feed's name, for what belongs to none
-SERVICE = "ingest"  # in every log line. Not by environment: powertools would make it a dimension of every metric
+NO_FEED = "-"  # in place of a feed's name, where there is none
+SERVICE = "ingest"  # in every log line. In the environment, powertools would make it a dimension of every metric
 FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
 
-# The operations of DynamoDB's API that are called on feeds' tables (`ingest.feeds.writing`): `ingest.dynamodb` sends
-# them, `infra` grants them.
+# DynamoDB API operations on the feeds' tables (`ingest.feeds.writing`): `ingest.dynamodb` calls them, `infra` grants
+# them.
 BATCH_WRITE_ITEM = "BatchWriteItem"
 BATCH_GET_ITEM = "BatchGetItem"
 CONDITION_FAILED = "ConditionalCheckFailedException"  # the error code of a write whose condition does not hold
@@ -18,9 +18,9 @@ UPDATE_ITEM = "UpdateItem"
 DELETE_ITEM = "DeleteItem"
 DESCRIBE_TABLE = "DescribeTable"
 
-# What the function does with the ledger.
+# DynamoDB API operations on the ledger table.
 LEDGER_OPERATIONS = ("BatchGetItem", "GetItem", "Query", "UpdateItem")
-BUDGET_OPERATIONS = ("DeleteItem",)  # with entries of `LedgerKeys.BUDGET_PREFIX` only
+BUDGET_OPERATIONS = ("DeleteItem",)  # only on entries with `LedgerKeys.BUDGET_PREFIX`
 
 
 class Env:
@@ -44,7 +44,7 @@ class Env:
 
 
 class Output:
-    """Outputs of the stack. `table_output` names those of the feeds' tables."""
+    """Outputs of the stack. `table_output` returns the names of those for the feeds' tables."""
 
     LANDING_BUCKET = "LandingBucket"
     REJECTS_BUCKET = "RejectsBucket"
@@ -58,16 +58,16 @@ class Output:
     DASHBOARD = "Dashboard"
 
 
-# Only where an existing bucket notifies the queue itself: what somebody must run once.
+# Only where an existing bucket notifies the queue itself: the command to run once.
 NOTIFY_COMMAND_OUTPUT = "NotifyCommand"
 
 METRIC_NAMESPACE = "CsvIngest"
 
 
 class Dimension:
-    """Dimensions of every metric. Each is emitted twice: by stack, for totals and alarms, and by stack and feed.
+    """Dimensions of every metric. Each value is emitted twice: by stack, for totals and alarms, and by stack and feed.
 
-    Never a file name: each distinct value is a metric to pay for.
+    A file name is never a dimension: CloudWatch charges for each distinct value.
     """
 
     STACK = "Stack"
@@ -75,7 +75,7 @@ class Dimension:
 
 
 class Statistic:
-    """How values of a metric are combined. Only sums are added up over lines, feeds and periods: never a gauge."""
+    """How values of a metric are combined. Only sums are added over lines, feeds and periods; gauges never are."""
 
     SUM = "Sum"
     MAXIMUM = "Maximum"
@@ -114,7 +114,7 @@ def _throttled(name: str, label: str) -> _Row:
 
 
 class Metric(StrEnum):
-    """The table of metrics. EMF units, what `ingest top` adds up, docs/metrics.md and dashboard labels come from it.
+    """The table of metrics. EMF units, `ingest top`, docs/metrics.md and the labels on dashboards are derived from it.
 
     Counts are named in past tense and plural, gauges by their noun. A new metric is a line here and a `put` where it
     happens; with an alarm, also the alarm and its section in the runbook.
@@ -124,13 +124,13 @@ class Metric(StrEnum):
     statistic: str  # one of `Statistic`
     emitted: str  # one of `Emitted`
     meaning: str
-    label: str  # on the dashboard: the name in words if none is given
-    is_by_feed: bool  # else it belongs to no feed, and is emitted with the feed "-"
+    label: str  # on the dashboard; by default the name in words
+    is_by_feed: bool  # if not, it is emitted with the feed "-"
 
     def __new__(
         cls, name: str, unit: str, statistic: str, emitted: str, meaning: str, label: str, is_by_feed: bool
     ) -> "Metric":
-        """Make a metric that is its CloudWatch name, with the other columns as attributes."""
+        """Return a metric whose value is its CloudWatch name, with the other columns as attributes."""
         metric = str.__new__(cls, name)
         metric._value_ = name
         metric.unit, metric.statistic, metric.emitted, metric.meaning = unit, statistic, emitted, meaning
@@ -140,7 +140,7 @@ class Metric(StrEnum):
 
     @property
     def is_sum(self) -> bool:
-        """Whether values may be added up; a gauge's may not."""
+        """Whether values may be added up, which is wrong for a gauge."""
         return self.statistic == Statistic.SUM
 
     ROWS_READ = _count("RowsRead", Emitted.LOADING, "rows read from files, bad rows included")
@@ -198,20 +198,20 @@ class Metric(StrEnum):
 
 
 class Status:
-    """What a file, or a segment, can be in the ledger. `ingest.ledger.work_item` says how one becomes another."""
+    """The states of a file or segment in the ledger. `ingest.ledger.work_item` has the steps between them."""
 
-    PENDING = "PENDING"  # a segment that is planned and was not begun yet
+    PENDING = "PENDING"  # a segment that is planned and not yet begun
     LOADING = "LOADING"  # leased by a worker
-    WAITING = "WAITING"  # put back at its checkpoint: its message comes back
-    SPLIT = "SPLIT"  # a file whose segments are all planned: the last to end closes it
+    WAITING = "WAITING"  # put back at its checkpoint until its message is delivered again
+    SPLIT = "SPLIT"  # a file whose segments are all planned; the last segment to end closes it
     DONE = "DONE"  # a segment that was read to its end
-    STOPPED = "STOPPED"  # a segment that was given up, because its file has ended otherwise
+    STOPPED = "STOPPED"  # a segment that was given up because its file has ended already
     COMPLETE = "COMPLETE"  # all rows accounted for
-    FAILED = "FAILED"  # a file fault: it will never load as it is
+    FAILED = "FAILED"  # a file fault: it can never be loaded as it is
     SUPERSEDED = "SUPERSEDED"  # deleted or overwritten before all of it was loaded
     UNBALANCED = "UNBALANCED"  # read != written + rejected + superseded: a bug of ours
-    UNDONE = "UNDONE"  # it was loaded, and an operator has had its items deleted: by an attempt of its own
-    IGNORED = "IGNORED"  # not to be loaded, as the feeds say; claimed after all if they say so no more
+    UNDONE = "UNDONE"  # it was loaded, then an operator undid it: a separate attempt deletes its items
+    IGNORED = "IGNORED"  # excluded by the feeds; can be claimed later if they no longer exclude it
 
 
 FINAL_STATUSES = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED, Status.UNDONE, Status.IGNORED)
@@ -226,34 +226,34 @@ class LedgerKeys:
     FILE_PREFIX = "FILE#"
     SEGMENT_PREFIX = "SEG#"
     COUNT_PREFIX = "COUNT#"
-    RECONCILER = "RECONCILER"  # both keys of the one item that says who runs the reconciler
-    FEEDS = "FEEDS"  # partition of the feeds ever deployed, by name: no object's, which has a "/"
-    SETTINGS = "SETTINGS"  # partition of the settings that files were begun with, by fingerprint
-    BUDGET_PREFIX = "BUDGET#"  # + a table: partition of its write budget; HEAD, and WORKER_PREFIX + a worker's name
+    RECONCILER = "RECONCILER"  # both keys of the item that holds the reconciler's lease
+    FEEDS = "FEEDS"  # partition of all feeds ever deployed, by name; objects' partitions have a "/"
+    SETTINGS = "SETTINGS"  # partition of the settings with which files were begun, by fingerprint
+    BUDGET_PREFIX = "BUDGET#"  # + table: partition of its write budget, with HEAD and WORKER_PREFIX + worker's name
     WORKER_PREFIX = "WORKER#"
-    INDEX = "listing"  # file records by what `LISTING` says, in the order of time
+    INDEX = "listing"  # file entries by `LISTING`, in the order of time
     LISTING = "listing"  # "<feed>#OPEN" until the outcome is reported, then "<feed>#<status>#<day>"
     LISTED_AT = "listed_at"  # ISO 8601, UTC
     OPEN = "OPEN"
-    EXPIRES = "expires"  # epoch seconds at which DynamoDB may delete it; what is open has none
+    EXPIRES = "expires"  # epoch seconds from which DynamoDB may delete it; open files have none
 
 
 class MessageAttribute:
     """Message attributes of what the ingester sends to its own queue."""
 
-    HOPS = "hops"  # how often the message was handed over
-    STALLS = "stalls"  # how often in a row without progress
+    HOPS = "hops"  # number of hand-overs of the message
+    STALLS = "stalls"  # number of hand-overs in a row without progress
 
 
 class DeadLetterAttribute:
-    """Message attributes of what the function puts in the dead-letter queue itself."""
+    """Message attributes of messages that the function itself sends to the dead-letter queue."""
 
     CODE = "code"
     REASON = "reason"
 
 
 class RejectPart:
-    """Metadata of a CSV of rejected rows: how many bytes stand before and behind the rows, and how these are written.
+    """S3 metadata of a CSV of rejected rows: the number of bytes before and after the rows, and the rows' encoding.
 
     `LINE_END` is the code point of the feed's `line_end`, if it has one.
     """
@@ -268,7 +268,7 @@ RECONCILE_MESSAGE = '{"ingest": "reconcile"}'  # the body a schedule sends
 
 
 class Event:
-    """What goes to the account's default event bus, once for each outcome of a file."""
+    """The event sent to the account's default event bus, once for each outcome of a file."""
 
     SOURCE = "csv-ingest"
     FILE_ENDED = "file {}"  # detail types: file completed, file failed, file superseded, file unbalanced, file undone
@@ -302,22 +302,22 @@ class Reason:
 
 
 class Skipped:
-    """Why a row was skipped: what the table held already."""
+    """Why a row was skipped, by what the table already held."""
 
-    OLDER = "older"  # `newest`: a newer row
+    OLDER = "older"  # `newest`: an item from a newer row
     EXISTS = "exists"  # `write = "insert"`: an item with its key
     UNCHANGED = "unchanged"  # `skip_unchanged`: the same item
     REPLACED = "replaced"  # `ingest undo`: an item of another file or version
-    ABSENT = "absent"  # `ingest undo`: no such item
+    ABSENT = "absent"  # `ingest undo`: no item
 
 
 SKIPPED = (Skipped.OLDER, Skipped.EXISTS, Skipped.UNCHANGED, Skipped.REPLACED, Skipped.ABSENT)
-# A row that lost against another one of its file in the table: superseded, as those seen before writing.
+# The table held a row of the same file that replaces this one: superseded, as if found before writing.
 DUPLICATE = "duplicate"
 
 
 class WriteOperation:
-    """What a row does to the item of its key."""
+    """What a row does to the item that has its key."""
 
     PUT = "put"
     UPDATE = "update"
@@ -327,8 +327,8 @@ class WriteOperation:
 class Price:
     """List prices in US dollars, us-east-1, without free tiers, volume discounts and savings plans.
 
-    Other regions cost up to twice as much: figures made of these are estimates, not invoices. `PRICE_SOURCES` says
-    where each is from: tables of the Standard class, functions on arm64, standard queues, S3's Standard class.
+    Other regions cost up to twice as much, so figures based on these are estimates, not invoices. `PRICE_SOURCES` has
+    the source of each price: tables of the Standard class, functions on arm64, standard queues, S3's Standard class.
     """
 
     REGION = "us-east-1"
@@ -344,11 +344,11 @@ class Price:
     S3_PUT = 0.005 / 1e3
     S3_GB_MONTH = 0.023
     LOG_GB = 0.50
-    METRIC_MONTH = 0.30  # for each name with its dimensions that was sent in the month; charged by the hour
+    METRIC_MONTH = 0.30  # for each name and dimensions sent in the month; charged by the hour
     TRANSFER_OUT_GB = 0.09  # to the internet
-    IMPORT_GB = 0.15  # of DynamoDB's Import from S3, by the size of the text, expanded
-    WARM_WRITE_UNIT = 0.00065  # once, for each write unit a second by which warm throughput is raised
-    STREAM_READ = 0.02 / 1e5  # a request that reads up to 1 MB of a table's stream; free for functions it triggers
+    IMPORT_GB = 0.15  # DynamoDB's Import from S3, by uncompressed size
+    WARM_WRITE_UNIT = 0.00065  # once, for each write unit per second that warm throughput is raised by
+    STREAM_READ = 0.02 / 1e5  # each stream read request of up to 1 MB; free for functions the stream triggers
     REPLICATED_GB = 0.02  # sent to a replica in another region
 
 

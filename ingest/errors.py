@@ -1,34 +1,34 @@
-"""Errors: what can go wrong, and whose fault it is.
+"""The tree of errors: what can go wrong, and what caused it.
 
     IngestError
       SettingsFault      feeds.toml, an option or a variable is wrong: nothing was started
-      FileFault          the file will never load as it is: say why, put it aside, do not retry
+      FileFault          the file can never be loaded as it is: reported and not retried
         NoFeed NotCsv EmptyFile BadHeader BadCompression Bomb TooManyRejects TooManyDuplicates AllRowsRejected
-        TableKeysDiffer NoWriteCapacity FileMissing GivenUp Cancelled WorkerKilled ObjectArchived
+        TableKeysDiffer NoWriteCapacity FileMissing GivenUp Cancelled WorkerKilled ObjectArchived CheckpointOutOfReach
       ObjectSuperseded   the object was deleted or overwritten before it was read: nothing to load
-      ServiceFault       try again later: the message comes back
+      ServiceFault       the message returns to the queue and is retried later
         Throttled WaitingForBudget Unavailable AccessDenied TableMissing OutOfTime LeaseLost StillLoading InternalFault
-      UnknownMessage     a message of no known kind: kept for the operator
+      UnknownMessage     a message of an unknown kind: dead-lettered
 
-A bad row is none of these: it is a value (`ingest.reading.rows.Fault`), and one bad row never stops a file.
-Each error is one sentence: what, where, what to do. `code` is stable.
+A bad row is not an error but a value (`ingest.reading.rows.Fault`), and a single bad row never stops a file.
+Each message says what happened, where, and what to do. `code` is stable.
 """
 
 
 class IngestError(Exception):
-    """Any fault the ingester knows by name."""
+    """Base class of the errors that the ingester raises itself."""
 
     code = "ingest_error"
 
 
 class SettingsFault(IngestError):
-    """A setting is wrong; the sentence says where, what was found and what would be accepted."""
+    """A setting is wrong; the message says where, what was found and what is accepted."""
 
     code = "bad_settings"
 
 
 class FileFault(IngestError):
-    """The file will never load as it is."""
+    """The file can never be loaded as it is."""
 
     code = "file_fault"
 
@@ -142,25 +142,25 @@ class ObjectSuperseded(IngestError):
 
 
 class ServiceFault(IngestError):
-    """A service did not do its part; the same work may succeed later."""
+    """A service failed or refused a request; the same work may succeed later."""
 
     code = "service_fault"
 
 
 class Throttled(ServiceFault):
-    """The service asked us to slow down until we gave up."""
+    """The service throttled the requests until the retries were used up."""
 
     code = "throttled"
 
 
 class WaitingForBudget(ServiceFault):
-    """The workers that write to a table are too many for its write budget."""
+    """More workers write to a table than its write budget allows."""
 
     code = "write_budget"
 
 
 class Unavailable(ServiceFault):
-    """The service could not be reached, or failed on its side."""
+    """The service could not be reached, or returned a server error."""
 
     code = "unavailable"
 
@@ -178,19 +178,19 @@ class TableMissing(ServiceFault):
 
 
 class OutOfTime(ServiceFault):
-    """The function's time is up before the work is done; it goes on at its checkpoint."""
+    """The function's time ends before the work is done; the work goes on at its checkpoint."""
 
     code = "out_of_time"
 
 
 class LeaseLost(ServiceFault):
-    """Another worker has taken the work over; what it does counts."""
+    """Another worker has taken over the work; only that worker's result counts."""
 
     code = "lease_lost"
 
 
 class StillLoading(ServiceFault):
-    """Another worker holds the lease on this very message; it may run out in `wait_s`."""
+    """Another worker holds the lease, which may run out in `wait_s` seconds."""
 
     code = "still_loading"
 
@@ -206,13 +206,13 @@ class InternalFault(ServiceFault):
 
 
 class UnknownMessage(IngestError):
-    """The message is none of the kinds we know."""
+    """The message is not of a known kind."""
 
     code = "unknown_message"
 
 
 def error_of(code: str, message: str) -> IngestError:
-    """Return the error of a code and its sentence.
+    """Return the error that has a code, with a message. An unknown code gives an `IngestError`.
 
     >>> error_of("no_feed", "No feed's prefix fits.")
     NoFeed("No feed's prefix fits.")

@@ -1,21 +1,21 @@
-"""Which version of which S3 object is meant; which objects a glob means."""
+"""Versions of S3 objects, and globs that match objects' paths."""
 
 import hashlib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-MOST_RETRIES = 999  # the names of more would not sort
-SEQUENCER_WIDTH = 32  # S3's are 16 to 18 hex digits; right-padded with zeros they compare as text
+MOST_RETRIES = 999  # names have three digits, so that they sort
+SEQUENCER_WIDTH = 32  # S3's have 16 to 18 hex digits; padded with zeros on the right, they compare as text
 
 
 @dataclass(frozen=True, slots=True)
 class FileVersion:
-    """One version of one S3 object. What the notification left out is None.
+    """One version of one S3 object. A field that the notification left out is None.
 
-    `retry` is how many times over it is loaded because an operator asked for it: each such attempt has a name, and so
-    entries, segments and rejects, of its own. `undo`: the attempt deletes what the others have written. `changed` is
-    when the object was changed (digits only, UTC), of one that was found in the bucket: contents that come back, A, B,
-    A, have the same eTag.
+    `retry` is the number of a repeated attempt (a retry, an undo, or a start with new settings), None for the first;
+    each attempt has its own name, and therefore its own ledger entries, segments and rejects. `undo`: the attempt
+    deletes what the other attempts wrote. `changed` is the time of the last change (digits only, UTC) of an object
+    found by listing the bucket: an object whose contents change from A to B and back to A has the same eTag again.
     """
 
     bucket: str
@@ -31,7 +31,7 @@ class FileVersion:
 
     @property
     def version(self) -> str:
-        """The version's name in the ledger: comparable among versions of one key where S3 sent a sequencer.
+        """The version's name in the ledger. Versions of one key compare in order if S3 sent sequencers.
 
         >>> FileVersion("b", "k", sequencer="00AB").version
         '00AB0000000000000000000000000000'
@@ -44,7 +44,7 @@ class FileVersion:
 
     @property
     def first_version(self) -> str:
-        """The name of the first attempt at this version."""
+        """The name of the first attempt at this version, without the number of a retry."""
         if self.sequencer:
             return self.sequencer.upper().ljust(SEQUENCER_WIDTH, "0")
         name = f"~{self.version_id or self.etag or 'unversioned'}"
@@ -52,7 +52,7 @@ class FileVersion:
 
     @property
     def file_id(self) -> str:
-        """What items name the version by: 20 hex digits, the same for all attempts at it.
+        """The id of the version in items: 20 hex digits, the same for all attempts at it.
 
         >>> FileVersion("b", "k", etag="e").file_id == FileVersion("b", "k", etag="e", retry=1).file_id
         True
@@ -66,19 +66,19 @@ class FileVersion:
 
 
 def glob_matches(glob: str, path: str) -> bool:
-    """Return whether a glob matches the path of an object, upper and lower case as they are.
+    """Return whether a glob matches the path of an object. Upper and lower case differ.
 
-    Without a slash it is compared with the object's name; with one at its end alone, with each folder's name; else with
-    the whole path, name by name, where `**` stands for any number of folders.
+    A glob without a slash is compared with the object's name. One whose only slash is at its end is compared with the
+    name of each folder. Any other is compared with the whole path, part by part; `**` stands for any number of folders.
 
     >>> glob_matches("*.crc", "x/a.csv.crc"), glob_matches("tmp/", "x/tmp/a.csv"), glob_matches("x/*.csv", "a.csv")
     (True, True, False)
     """
     names, parts = path.split("/"), _glob_parts(glob)
-    matched = {0}  # how many names the parts so far may have taken
+    matched = {0}  # numbers of names that the parts so far can match
     for n, part in enumerate(parts):
         if part == "**":
-            least = min(matched, default=len(names)) + (n == len(parts) - 1)  # a folder holds something
+            least = min(matched, default=len(names)) + (n == len(parts) - 1)  # a folder is not empty
             matched = set(range(least, len(names) + 1))
         else:
             matched = {at + 1 for at in matched if at < len(names) and fnmatchcase(names[at], part)}
@@ -86,7 +86,7 @@ def glob_matches(glob: str, path: str) -> bool:
 
 
 def _glob_parts(glob: str) -> list[str]:
-    """Return what is compared with one name after another.
+    """Return the parts of a glob, each to be compared with one part of a path.
 
     >>> _glob_parts("*.crc"), _glob_parts("tmp/"), _glob_parts("/2026/*.csv")
     (['**', '*.crc'], ['**', 'tmp', '**'], ['2026', '*.csv'])

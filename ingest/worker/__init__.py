@@ -1,4 +1,4 @@
 """The Lambda function: handler, dispatch of messages, leases, loading, splitting, reconciling, reporting.
 
-Not in here: any domain's own rules; this package calls them in order.
+Not in here: the rules of a domain; this package calls the domains' packages in order.
 """

@@ -1,7 +1,7 @@
-"""Work that was claimed, the settings it goes on with, one worker's attempt at it, and a value for each way to end it.
+"""Claimed work, the settings that apply to it, one worker's attempt at it, and a value for each way an attempt can end.
 
-A file ends as it was begun (docs/decisions/0019): its settings are those of its first claim, by whomever it is loaded.
-A large file is split: it is streamed once, and a message for each segment is sent meanwhile.
+A file keeps the settings of its first claim, whichever worker loads it (docs/decisions/0019). A large file is split:
+one worker streams it once, and sends a message for each segment meanwhile.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from ingest.worker.report import ProgressReporter
 
 @dataclass(frozen=True)
 class LoadSettings:
-    """All that decides where a file is cut, and what its rows mean. A file larger than `segment_bytes` is split."""
+    """Everything that decides where a file is cut and what its rows mean. Files over `segment_bytes` are split."""
 
     feed: Feed
     sizes: Sizes
@@ -40,11 +40,11 @@ class LoadSettings:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A name that no other settings have which cut a file elsewhere, or make something else of its rows."""
+        """A hash of the settings. Settings that cut files or interpret rows differently have different hashes."""
         return hashlib.sha256(self._text(meaning_of(self.feed)).encode()).hexdigest()[:16]
 
     def kept(self) -> KeptFeed:
-        """Return the settings as the ledger keeps them."""
+        """Return the settings in the form that the ledger keeps."""
         return KeptFeed(self.fingerprint, self._text(section_of(self.feed)))
 
     def _text(self, section: str) -> str:
@@ -53,10 +53,10 @@ class LoadSettings:
 
     @staticmethod
     def read(text: str) -> "LoadSettings":
-        """Return settings that were kept.
+        """Return settings from the text that the ledger keeps.
 
         Raises:
-            SettingsFault: this version of the ingester does not know such settings.
+            SettingsFault: this version of the ingester cannot read them.
         """
         fields = json.loads(text)
         feed, segment_bytes = read_section(json.dumps(fields.pop("feed"))), fields.pop("segment")
@@ -67,7 +67,7 @@ class LoadSettings:
 
 
 class DeployedSettings:
-    """The settings of feeds.toml and of the stack, and, from the ledger, those that files were begun with before."""
+    """The settings deployed now (feeds.toml and stack), and from the ledger those with which files were begun."""
 
     def __init__(self, feeds: Feeds, ledger: Ledger, *, sizes: Sizes, segment_bytes: int) -> None:
         self.feeds = feeds
@@ -81,7 +81,7 @@ class DeployedSettings:
         }
 
     def keep(self) -> None:
-        """Keep them in the ledger, before the first file is begun with them."""
+        """Write the deployed settings to the ledger, before the first file is begun with them."""
         if not self._is_kept:
             self._ledger.transitions.keep_feeds({name: settings.kept() for name, settings in self._today.items()})
             tables, limits = {feed.table for feed in self.feeds.feeds.values()}, self.feeds.tables
@@ -90,7 +90,7 @@ class DeployedSettings:
             self._is_kept = True
 
     def of_key(self, key: str) -> tuple[str, LoadSettings]:
-        """Return the name of an object's feed, and its settings as they are deployed.
+        """Return the name of an object's feed, and the feed's deployed settings.
 
         Raises:
             NoFeed: no feed takes the key.
@@ -99,12 +99,12 @@ class DeployedSettings:
         return name, self._today[name]
 
     def to_go_on(self, key: str, begun_with: str, *, is_begun: bool) -> LoadSettings | None:
-        """Return the settings to go on with, for a file of that key; None if it is to be begun anew.
+        """Return the settings with which a file continues; None if it must be begun anew.
 
-        `begun_with` is the fingerprint it has, if any; `is_begun`: something of it is done.
+        `begun_with` is the fingerprint of its settings or ""; `is_begun`: part of the file is loaded or split.
 
         Raises:
-            NoFeed: no feed takes the key, and none did when it was begun.
+            NoFeed: no feed takes the key now, and none did when the file was begun.
         """
         try:
             _, today = self.of_key(key)
@@ -117,7 +117,7 @@ class DeployedSettings:
         return self._find(begun_with) if is_begun else None
 
     def _find(self, fingerprint: str) -> LoadSettings | None:
-        """Return settings that were kept, if this version of the ingester can follow them."""
+        """Return earlier settings from the ledger; None if this version of the ingester cannot apply them."""
         if fingerprint not in self._known:
             self._known[fingerprint] = self._read(self._ledger.queries.settings(fingerprint) if fingerprint else None)
         return self._known[fingerprint]
@@ -132,10 +132,10 @@ class DeployedSettings:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Work that is ours for now: its feed's name, how far it has come, the lease, and how often its message came.
+    """Work whose lease we hold, its feed's name, how far it has come, the lease, and its message's delivery count.
 
-    `begun_with` is the fingerprint of the settings its file was begun with, if there is one, and `begun_s` when its
-    file was first seen; `order_ms` is its order value. `function_s` is how long a function has.
+    `begun_with` is the fingerprint of the settings with which its file was begun, if any; `begun_s` is when its file
+    was first seen; `order_ms` is its order value. `function_s` is the function's timeout in seconds.
     """
 
     work: WorkItem
@@ -150,22 +150,22 @@ class Task:
 
     @property
     def is_begun(self) -> bool:
-        """Whether something of its file is done that would have to be done again: rows, or segments."""
+        """Whether part of its file is done (rows or segments), which a new start would do again."""
         return bool(self.work.segment or self.claimed.plan or self.row_counts.rows_read)
 
     @property
     def row_counts(self) -> RowCounts:
-        """What others have counted before."""
+        """The row counts of earlier workers, at the checkpoint."""
         return self.claimed.checkpoint.row_counts if self.claimed.checkpoint else NOTHING
 
 
 def next_attempt(file: FileVersion, is_free: Callable[[FileVersion], bool]) -> FileVersion:
-    """Return the next attempt at a file whose name is free: a retry that broke off may have left something under it.
+    """Return the next attempt at a file whose name is free: a retry that broke off may have left entries under one.
 
-    It is not late: no one waits since the event.
+    It has no event time: it does not count in the latency since the S3 event.
 
     Raises:
-        SettingsFault: there are no names any more.
+        SettingsFault: all names are used.
     """
     for number in range((file.retry or 0) + 1, MOST_RETRIES + 1):
         new = replace(file, retry=number, event_time=None)
@@ -175,7 +175,7 @@ def next_attempt(file: FileVersion, is_free: Callable[[FileVersion], bool]) -> F
 
 
 class UnfinishedError(Exception):
-    """The work is put back at its checkpoint; `fault` says why, `made_progress` whether the checkpoint has moved."""
+    """The work was put back at its checkpoint; `fault` is the reason. `made_progress`: the checkpoint has moved."""
 
     def __init__(self, fault: ServiceFault, *, made_progress: bool) -> None:
         super().__init__(str(fault))
@@ -185,7 +185,7 @@ class UnfinishedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The file or segment was read to its end. `bytes_seen` is as for `final_status`."""
+    """The file or segment was read to its end. `bytes_seen` is as in `final_status`."""
 
     row_counts: RowCounts
     object_bytes: int
@@ -194,21 +194,21 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The segments of the file are planned, and their messages sent: the last of them to end closes the file."""
+    """All segments of the file are planned and their messages sent; the last segment to end closes the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The file ends with an error before any row of it was loaded as a whole."""
+    """The file ends with an error while it was opened or split: no load of the whole file had begun."""
 
     error: IngestError
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The file ends with an error that came while it, or this segment of it, was loaded.
+    """The file ends with an error that occurred while the file, or this segment of it, was loaded.
 
-    Another attempt may go on at the checkpoint, if there is one.
+    Another attempt may continue at the checkpoint, if there is one.
     """
 
     error: IngestError
@@ -218,7 +218,7 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A service failed, or time ran out: the work goes on later at the checkpoint, or where it was if there is none."""
+    """A service failed or time ran out: the work continues later at the checkpoint; if None, at the ledger's."""
 
     fault: ServiceFault
     checkpoint: Checkpoint | None
@@ -228,14 +228,14 @@ class Failed:
 Ending = Loaded | Split | Refused | Stopped | Failed
 
 
-RANGES_AHEAD = 4  # scanning is faster than one connection to S3
+RANGES_AHEAD = 4  # one connection to S3 is slower than the scan
 
 
 class Splitter:
-    """Splits one file, from its beginning or from where another has come. `has_moved`: it has come further.
+    """Splits one file, from its beginning or from an earlier worker's plan. `has_moved`: it has planned more segments.
     `name` is the feed's.
 
-    `row_counts` is what the file's entry counts by it: the header, which is in no segment, when all are planned.
+    `row_counts` is what it adds to the file's counts at the end: the bytes of the header, which is in no segment.
     """
 
     def __init__(
@@ -265,10 +265,10 @@ class Splitter:
         self._block_bytes = block_bytes
 
     def run(self) -> bool:
-        """Split the file to its end; return False if one worker must read all of it (`is_splittable`).
+        """Split the file to its end; return False if one worker must read it all (it cannot be read from the middle).
 
-        A segment's entry is written before its message is sent, and the plan after it: whatever is done twice after
-        a crash is the same again.
+        A segment's entry is written before its message is sent, and the plan after that: repeating a step after a crash
+        has no further effect.
 
         Raises:
             FileFault: the file will never load as it is.
@@ -277,7 +277,7 @@ class Splitter:
         with closing(open_file(self._read, self._feed, block_bytes=self._block_bytes)) as reader:
             if not reader.can_jump:
                 return False
-            self._check_table(self._feed, map_columns(self._feed, reader.columns))  # a wrong header or table ends it
+            self._check_table(self._feed, map_columns(self._feed, reader.columns))  # a wrong header or table raises
             known = self._plan or SegmentPlan(reader.start)
             for segment in reader.segments(known.at, self._segment_bytes):
                 known = self._add(segment, known)
@@ -286,7 +286,7 @@ class Splitter:
         return True
 
     def _add(self, segment: Segment, known: SegmentPlan) -> SegmentPlan:
-        """Make a segment known, and return the plan that has it."""
+        """Write a segment's entry, send its message, and return the plan that includes it."""
         self._transitions.add_segment(self._file, segment)
         self._queue.send([body_of(WorkItem(self._file, segment))], feed=self._name)
         known = SegmentPlan(segment.end, known.segments + 1)
@@ -303,7 +303,7 @@ class Splitter:
 
 @dataclass(slots=True)
 class Attempt:
-    """A task under way; `splitter` and `load` are there when they have begun."""
+    """A worker's attempt at a task. `splitter` and `load` are None until they are created."""
 
     task: Task
     rejects: FileRejects
@@ -312,7 +312,7 @@ class Attempt:
     load: Load | None = None
 
     def stopped(self, error: IngestError) -> Refused | Stopped:
-        """Return how it ends by an error of the file."""
+        """Return how the attempt ends after an error of the file."""
         if self.load:
             return Stopped(error, self.load.row_counts, self.load.checkpoint)
         if self.task.work.segment:
@@ -320,6 +320,6 @@ class Attempt:
         return Refused(error)
 
     def failed(self, fault: ServiceFault) -> Failed:
-        """Return how it ends by an error that may pass."""
+        """Return how the attempt ends after an error that may pass."""
         has_moved = bool((self.splitter and self.splitter.has_moved) or (self.load and self.load.has_moved))
         return Failed(fault, self.load.checkpoint if self.load else None, has_moved)

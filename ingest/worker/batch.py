@@ -1,4 +1,4 @@
-"""Answers batches of queue messages: keeps them hidden while they are worked on, and says which must come back."""
+"""Handles batches of queue messages: keeps them hidden during the work, and returns which must come back."""
 
 import re
 import traceback
@@ -16,13 +16,13 @@ from ingest.worker.dispatch import Dispatcher, Message, Past
 from ingest.worker.lease import Timing
 
 DELETE_EVERY_S = 1.0  # one request deletes the messages of many small files
-MARGIN_S = 5  # a message comes back when its lease has run out, not before
-DOUBTFUL_DELIVERIES = 3  # a message that came so often, and one that has killed a worker, puts no other in danger
+MARGIN_S = 5  # a message must not come back before its lease has run out
+DOUBTFUL_DELIVERIES = 3  # a message delivered this often, or whose work killed a worker, is handled alone
 _NOT_A_BATCH = (
     "The function was invoked with something other than a batch of SQS messages ({}). It takes its work from its "
     "queue: let S3, SNS or EventBridge send there."
 )
-MOST_SHOWN = 200  # characters of the fields of such an event
+MOST_SHOWN = 200  # characters of such an event's field names
 logger = Logger(service=SERVICE, location=None)
 
 
@@ -33,7 +33,7 @@ class Failure(TypedDict):
 
 
 class Reply(TypedDict):
-    """What Lambda's event source mapping for SQS expects."""
+    """The response that Lambda's event source mapping for SQS expects."""
 
     batchItemFailures: list[Failure]
 
@@ -42,7 +42,7 @@ Record = dict[str, Any]
 
 
 class BatchHandler:
-    """Answers batches of queue messages. `at_end` is called after each."""
+    """Handles batches of queue messages. `at_end` is called after each batch."""
 
     def __init__(
         self,
@@ -70,8 +70,8 @@ class BatchHandler:
     def answer(self, event: object, left_s: float) -> Reply:
         """Dispatch each message of a batch; return exactly those that must come back.
 
-        Messages that are done are deleted within a second or with the next sign of life, and those that may kill the
-        function come last, each with no other beside it: if it is killed, that one comes back alone.
+        Finished messages are deleted within a second or when the batch is next hidden. Messages that may kill the
+        function come last, each with no other beside it: if the function is killed, only that one comes back.
 
         Raises:
             SettingsFault: the event is not a batch of SQS messages.
@@ -102,7 +102,7 @@ class BatchHandler:
                 self._delete_done(kept)
             if not self._dispatch(record, deadline_s, kept):
                 failed.append(record)
-            elif rest:  # else the answer deletes it at once
+            elif rest:  # after the last message, the response deletes it at once
                 self._done.append(record["receiptHandle"])
                 if self._clock.monotonic_s() - self._deleted_s >= DELETE_EVERY_S:
                     self._delete_done(kept)
@@ -111,11 +111,11 @@ class BatchHandler:
     def _prefetch(self, records: list[Record], deadline_s: float) -> None:
         try:
             self._dispatcher.prefetch([_message(record, deadline_s) for record in records])
-        except Exception as error:  # each is looked up when it is begun
+        except Exception as error:  # each is looked up again when it is begun
             logger.warning("files not looked up together", extra=_error_fields(error))
 
     def _in_order(self, records: list[Record], deadline_s: float) -> list[tuple[Record, Past]]:
-        """Return the messages, those last that may kill the function, and what became of each before."""
+        """Return the messages with their past; those that may kill the function come last."""
         found = [(record, self._past(record, deadline_s)) for record in records]
         return sorted(found, key=lambda item: (item[1].deaths, _delivery(item[0])))
 
@@ -127,9 +127,9 @@ class BatchHandler:
             return Past()
 
     def _separate(self, rest: list[tuple[Record, Past]], deadline_s: float) -> Iterator[tuple[Record, Past]]:
-        """Send messages again that did not come back by an error of their own; yield the others.
+        """Resend messages whose last delivery did not fail by an error of their work; yield the others.
 
-        The message before them may kill this function, and each time that they come back counts as if they had failed.
+        The message handled before them may kill this function, and each return counts as a failed delivery.
         """
         for record, past in rest:
             if past.has_no_error and self._is_sent_again(_message(record, deadline_s)):
@@ -146,7 +146,7 @@ class BatchHandler:
         return True
 
     def _dispatch(self, record: Record, deadline_s: float, kept: set[str]) -> bool:
-        """Return whether a message is done with. Nothing that happens to one may harm the others."""
+        """Return whether a message is finished. An error of one message must not affect the others."""
         if self._clock.monotonic_s() - self._kept_s >= self._timing.lease_s / 3:
             self._keep(kept)
         message = _message(record, deadline_s)
@@ -166,19 +166,19 @@ class BatchHandler:
         return True
 
     def _keep(self, handles: set[str]) -> None:
-        """Hide the batch for as long as a lease holds: if this function is killed, its messages come back soon.
+        """Hide the batch for as long as a lease lasts, so that its messages come back soon if this function is killed.
 
-        Not for as long as the queue would hide them, six times the function's time.
+        The queue's own visibility timeout is much longer: six times the function's timeout.
         """
         self._kept_s = self._clock.monotonic_s()
         self._delete_done(handles)
         try:
             self._queue.keep(handles, round(self._timing.lease_s + MARGIN_S))
-        except Exception as error:  # they come back later, or too early: the ledger knows whose they are
+        except Exception as error:  # they come back late or too early; leases in the ledger prevent double work
             logger.warning("visibility timeout not extended", extra=_error_fields(error))
 
     def _delay_s(self, error: Exception, delivery: int) -> int:
-        """Return how long a failed message stays hidden."""
+        """Return how many seconds a failed message stays hidden."""
         if isinstance(error, StillLoading):
             return round(error.wait_s) + 1
         return redelivery_delay_s(
@@ -207,7 +207,7 @@ def records_of(event: object) -> list[Record]:
     """Return the messages that the function was invoked with.
 
     Raises:
-        SettingsFault: it was invoked with something else; says with what.
+        SettingsFault: it was invoked with something else, which the message describes.
     """
     records = event.get("Records") if isinstance(event, dict) else None
     if isinstance(records, list) and all(map(_is_message, records)):
@@ -234,7 +234,7 @@ def _delivery(record: Record) -> int:
 
 
 def _attribute_fault(record: Record) -> UnknownMessage | None:
-    """Return what is wrong with the attributes that the ingester gives to its own messages, if anything is."""
+    """Return what is wrong with the attributes that the ingester sets on its own messages, or None."""
     for name in (MessageAttribute.HOPS, MessageAttribute.STALLS):
         if _count(record, name) is None:
             return UnknownMessage(f"The message attribute {name} is not a whole number; the ingester did not write it.")
@@ -242,7 +242,7 @@ def _attribute_fault(record: Record) -> UnknownMessage | None:
 
 
 def _count(record: Record, name: str) -> int | None:
-    """Return what a message attribute counts, 0 where there is none, None if it is not a count."""
+    """Return the number in a message attribute, 0 if the attribute is missing, None if it is not a number."""
     attribute = (record.get("messageAttributes") or {}).get(name)
     if attribute is None:
         return 0
@@ -251,7 +251,7 @@ def _count(record: Record, name: str) -> int | None:
 
 
 def _error_fields(error: Exception) -> dict[str, object]:
-    """Return what the log may say of an error. A bug's own message may quote a row, so only its frames are shown."""
+    """Return the log fields of an error. A bug's message may quote a row, so only its stack frames are logged."""
     bug = error.__cause__ if isinstance(error, InternalFault) else error
     if isinstance(bug, IngestError) or bug is None:
         return {"code": getattr(error, "code", None), "error": str(error)}

@@ -1,4 +1,4 @@
-"""What becomes of a message: its work is claimed and done, or is somebody else's, or goes on later."""
+"""Dispatches messages: claims and does their work, passes over work that others have, or hands it over."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -31,19 +31,19 @@ from ingest.worker.reconcile import Reconciler
 from ingest.worker.report import Reporter, finish_split_file
 from ingest.worker.run import TaskRunner
 
-MOST_STALLS = 1  # hand-overs in a row without progress; the next is a failed delivery
-STALL_PAUSE_S = 20  # for a table that takes nothing
-PARKED_S = 60  # and up to half of it more, so that those that parked together do not come back together
-LEAST_DEATHS = 2  # of workers in a row, before work is given up
-LAST_DELIVERIES = 2  # of a message, kept for giving its work up: SQS would dead-letter it without a reason
+MOST_STALLS = 1  # hand-overs in a row without progress; after that, the delivery fails
+STALL_PAUSE_S = 20  # before a table that took no writes is tried again
+PARKED_S = 60  # plus a random 0 to 50 %, so that parked messages do not all come back together
+LEAST_DEATHS = 2  # at least this many workers in a row are killed before their work is given up
+LAST_DELIVERIES = 2  # deliveries reserved for giving up: SQS would dead-letter the message without a reason
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One delivery of one queue message. `deadline_s` (epoch seconds) is when the function is stopped.
+    """One delivery of one queue message. `deadline_s` (epoch seconds) is when Lambda stops the function.
 
-    `worker` is a name no other worker has. `hops` is how often the message was handed over, `stalls` how often in a row
-    without progress. `function_s` is how long a function has.
+    `worker` is a name that no other worker has. `hops` is the number of hand-overs of the message, `stalls` the number
+    in a row without progress. `function_s` is the function's timeout in seconds.
     """
 
     message_id: str
@@ -58,10 +58,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What became of a message when it was delivered before.
+    """What happened at earlier deliveries of a message.
 
-    `deaths` is how many workers in a row were killed at its work, 0 where it will not be tried again. `has_no_error`:
-    if it came back, that was not by an error of its work, and no one is at that now.
+    `deaths` is how many workers in a row were killed at its work, 0 if the work will not be tried again.
+    `has_no_error`: the last delivery did not fail by an error of the work, and no worker holds a lease on it now.
     """
 
     deaths: int = 0
@@ -69,7 +69,7 @@ class Past:
 
 
 class Dispatcher:
-    """Dispatches messages, one after another: each has what it asks for done."""
+    """Dispatches messages one at a time: claims the work of each and does it."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Dispatcher:
         self._most_deaths = max(LEAST_DEATHS, max_receive_count - LAST_DELIVERIES)
 
     def past(self, message: Message) -> Past:
-        """Return what became of a message when it was delivered before."""
+        """Return what happened at earlier deliveries of a message."""
         if message.delivery == 1 and not message.hops:
             return Past()
         try:
@@ -107,7 +107,7 @@ class Dispatcher:
         return Past(deaths if is_free and deaths < self._most_deaths else 0, has_no_error=is_free)
 
     def prefetch(self, messages: Iterable[Message]) -> None:
-        """Look up what several messages ask for in one request, where it is new: to begin it takes no other look."""
+        """Look up the new files of several messages in one request, which saves a read for each when it is begun."""
         files: list[FileVersion] = []
         for message in messages:
             with suppress(UnknownMessage):
@@ -116,12 +116,12 @@ class Dispatcher:
         self._ledger.leases.prefetch(files)
 
     def dispatch(self, message: Message, keep_messages: Callable[[], None] = lambda: None) -> None:
-        """Bring a message to its end; returning means it is done with. What is left of it goes on in a new message.
+        """Handle a message to its end: it is finished when this returns. Work that is left goes on in a new message.
 
-        `keep_messages` is called while the work goes on, whenever messages must be kept hidden for longer.
+        `keep_messages` is called during the work, whenever messages must stay hidden for longer.
 
         Raises:
-            ServiceFault: the message must come back. Files that are done will then be duplicates.
+            ServiceFault: the message must come back. Its files that are finished will then be duplicates.
         """
         try:
             asked = read_message(message.body)
@@ -141,7 +141,7 @@ class Dispatcher:
                 return
 
     def feed_of(self, body: str) -> str | None:
-        """Return the feed of what a message asks for; None if it asks for no file."""
+        """Return the feed of the file that a message names; None if it names none."""
         try:
             works = works_of(read_message(body))
         except UnknownMessage:
@@ -149,7 +149,7 @@ class Dispatcher:
         return self._settings_of(works[0].file)[0] if works else None
 
     def _reconcile(self, asked: Reconcile, message: Message, keep_messages: Callable[[], None]) -> None:
-        """Look after what is stuck until the function's time is over, and hand over what is left."""
+        """Run the reconciler until the function's time is nearly over, and hand over what is left."""
         token = LeaseToken(message.message_id, message.delivery, 0.0, message.worker)
         end_s = message.deadline_s - self._timing.stop_before_end_s
         found = self._reconciler.run(asked, token=token, lease_s=self._timing.lease_s, end_s=end_s, keep=keep_messages)
@@ -157,7 +157,7 @@ class Dispatcher:
             self.hand_over(replace(message, body=reconcile_body(found.rest)), NO_FEED, stalls=0)
 
     def _dispatch_work(self, work: WorkItem, message: Message, keep_messages: Callable[[], None]) -> bool:
-        """Do some work; return False if the message was handed over, with all of it that is not done."""
+        """Do some work; return False if the message was handed over with all of its work that is not done."""
         feed, settings = self._settings_of(work.file)
         if self._clock.now_s() > message.deadline_s - self._timing.stop_before_end_s:
             self.hand_over(message, feed, stalls=message.stalls)
@@ -178,9 +178,9 @@ class Dispatcher:
         return self._do(self._task(work, claimed, token, message, keep_messages), message)
 
     def _claim(self, work: WorkItem, feed: str, settings: str, token: LeaseToken) -> Claimed | ClaimStatus | None:
-        """Return what became of a claim; None if a newer version of the file is known."""
+        """Return the result of a claim; None if a newer version of the file is known."""
         leases = self._ledger.leases
-        if work.segment is None and not work.file.undo:  # what is undone need not be the newest
+        if work.segment is None and not work.file.undo:  # a file to undo need not be the newest
             return leases.begin(work.file, feed=feed, token=token, settings=settings)
         return leases.claim(work, feed=feed, token=token, settings=settings)
 
@@ -191,7 +191,7 @@ class Dispatcher:
             task = replace(task, feed=file.feed, begun_with=file.settings, begun_s=begun_s, order_ms=file.order_ms)
             if not file.should_continue:
                 self._runner.stop_segment(task)
-                # Where a newer version is known, no one else may come for it.
+                # If a newer version is known, no other message may come to close the file.
                 finish_split_file(self._services, task.work.file, task.feed)
                 return True
         if task.claimed.deaths >= self._most_deaths:
@@ -224,10 +224,10 @@ class Dispatcher:
         return Task(work, claimed.feed, claimed, lease, message.delivery, *begun, function_s=message.function_s)
 
     def _pass_over_claimed(self, work: WorkItem, feed: str, status: ClaimStatus, token: LeaseToken) -> None:
-        """Pass over work that cannot be claimed, and finish what a worker left that died at the very end.
+        """Pass over work that cannot be claimed, and close or report its file if the worker died before it could.
 
         Raises:
-            StillLoading: it is this message's own, and its lease must run out first.
+            StillLoading: an earlier delivery of this message holds the lease, which must run out first.
         """
         if isinstance(judge_claim(status, token), Busy):
             wait_s = max(0.0, status.lease_until_s - self._clock.now_s())
@@ -242,7 +242,7 @@ class Dispatcher:
             self._reporter.passed_over(work.file, feed, Metric.FILES_DUPLICATE)
 
     def _pass_over_stale(self, work: WorkItem, feed: str) -> None:
-        """Pass over a version that is not the newest; end it, if it was begun."""
+        """Pass over a version that is not the newest; end it if it was begun."""
         known = self._ledger.queries.file_status(work.file)
         feed = known.feed or feed
         self._reporter.passed_over(work.file, feed, Metric.FILES_STALE)
@@ -256,15 +256,15 @@ class Dispatcher:
             self._reporter.file_ended(work.file, feed, ended)
 
     def _go_on_later(self, message: Message, feed: str, unfinished: UnfinishedError) -> None:
-        """Send the message again if that makes sense.
+        """Hand the message over if its work can go on in another invocation.
 
         Raises:
-            ServiceFault: it does not; the message comes back by itself, and its deliveries are counted.
+            ServiceFault: it cannot; the message comes back through the queue, which counts its deliveries.
         """
         fault = unfinished.fault
         if isinstance(fault, WaitingForBudget):
             self.hand_over(message, feed, stalls=message.stalls, delay_s=self._parked_s())
-        elif isinstance(fault, InternalFault):  # a bug would go on for ever, however little it did each time
+        elif isinstance(fault, InternalFault):  # with a little progress each time, it would go on forever
             raise fault
         elif unfinished.made_progress:
             self.hand_over(message, feed, stalls=0)
@@ -274,11 +274,11 @@ class Dispatcher:
             raise fault
 
     def _parked_s(self) -> int:
-        """Return how long a message waits when too many workers share a table's write budget."""
+        """Return how many seconds a message waits when too many workers share a table's write budget."""
         return round(PARKED_S * (1 + self._clock.chance() / 2))
 
     def hand_over(self, message: Message, feed: str | None, *, stalls: int, delay_s: int = 0) -> None:
-        """Send a message again, as a new one whose deliveries are counted anew."""
+        """Send a message again as a new one, whose count of deliveries starts at one."""
         delay_s = STALL_PAUSE_S if stalls > message.stalls else delay_s
         hops = message.hops + 1
         self._services.queue.send([message.body], feed=feed, hops=hops, stalls=stalls, delay_s=delay_s)
@@ -290,23 +290,23 @@ class Dispatcher:
         self._reporter.dead_lettered(message.message_id, fault)
 
     def _give_up(self, task: Task, message: Message) -> None:
-        """End the file of work that has killed one worker after another."""
+        """End the file of work at which several workers in a row were killed."""
         error = WorkerKilled(
             f"{task.claimed.deaths} functions in a row were killed while they loaded {task.work.name}, most likely for "
             "lack of memory, as their log says. Raise `memory_mb`, or lower the feed's `max_record_bytes`, and retry "
             "the file."
         )
-        self.dead_letter(message, error)  # first: the message would not be claimed again
+        self.dead_letter(message, error)  # first: once the file has ended, this work could not be claimed again
         self._runner.give_up(task, error)
 
     def _load_restored(self, file: FileVersion) -> list[WorkItem]:
-        """Return another attempt at a file that failed because its object was archived; else what is known of it."""
+        """Return a new attempt at a file that failed because it was archived; otherwise its last attempt, if any."""
         attempts = [
             entry
             for entry in self._ledger.queries.versions(file.bucket, file.key)
             if _is_same_version(entry.work.file, file)
         ]
-        if not attempts:  # older than the ledger: whoever restored it did not do so to have it loaded
+        if not attempts:  # older than the ledger's entries: not restored in order to be loaded
             self._services.log("restored object is not known", {"file": file.url})
             return []
         last = max(attempts, key=lambda entry: entry.work.file.version)
@@ -318,7 +318,7 @@ class Dispatcher:
         return [WorkItem(again)]
 
     def _is_ignored(self, work: WorkItem) -> bool:
-        """Return whether an object is not to be loaded. What an operator has asked for is, and what was begun."""
+        """Return whether the feeds exclude an object. Retries are loaded anyway, and files begun before (`ignore`)."""
         return (
             work.segment is None
             and not work.file.retry
@@ -326,7 +326,7 @@ class Dispatcher:
         )
 
     def _settings_of(self, file: FileVersion) -> tuple[str, str]:
-        """Return the name of a file's feed, and the fingerprint of its settings, as they are deployed."""
+        """Return the name of a file's feed and the fingerprint of its settings, both as deployed now."""
         try:
             name, settings = self._settings.of_key(file.key)
         except NoFeed:
@@ -335,7 +335,7 @@ class Dispatcher:
 
 
 def _is_same_version(known: FileVersion, file: FileVersion) -> bool:
-    """Return whether two notifications mean the same version; one that was found in the bucket has no version id."""
+    """Return whether two files are the same version. One found by listing the bucket has no version id."""
     if known.version_id and file.version_id:
         return known.version_id == file.version_id
     return bool(file.etag) and known.etag == file.etag
@@ -352,8 +352,8 @@ def build_dispatcher(
     max_receive_count: int = 5,
     sizes: Sizes | None = None,
 ) -> Dispatcher:
-    """Return a dispatcher with its worker and reconciler. A file larger than `segment_bytes` is split; `bucket` is
-    where files are dropped, `stuck_s` as for `Reconciler`; `max_receive_count` is how often the queue delivers."""
+    """Return a dispatcher with its worker and reconciler. Files larger than `segment_bytes` are split. `bucket` is the
+    landing bucket, `stuck_s` as in `Reconciler`, `max_receive_count` the queue's limit of deliveries."""
     settings = DeployedSettings(feeds, services.ledger, sizes=sizes or Sizes(), segment_bytes=segment_bytes)
     runner = TaskRunner(settings, services)
     reconciler = Reconciler(feeds, services, bucket=bucket, stuck_s=stuck_s)

@@ -1,4 +1,4 @@
-"""The Lambda function: builds its services once per container, answers each batch with the ids that must come back."""
+"""The Lambda function's entry point: builds the services once per container and handles each batch of messages."""
 
 import os
 import re
@@ -31,8 +31,8 @@ from ingest.worker.dispatch import build_dispatcher
 from ingest.worker.lease import Timing
 from ingest.worker.ports import WorkerServices
 
-# botocore 1.44 gives DynamoDB four attempts and shares 500 retry tokens a client; say what we want instead. For each
-# request it would make its name anew and check what we ask: an eighth of the CPU time of a small file.
+# botocore 1.44 defaults to four attempts for DynamoDB and to 500 retry tokens shared per client, so the limits are set
+# here. Building the user agent and validating parameters per request would take 1/8 of the CPU time of a small file.
 CLIENT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 8},
     connect_timeout=5,
@@ -44,17 +44,17 @@ CLIENT_CONFIG = Config(
 
 
 class Context(Protocol):
-    """What is used of Lambda's context."""
+    """The part of Lambda's context that is used."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return how long the function may still run."""
+        """Return the milliseconds until Lambda stops the function."""
 
 
 def build(environment: Mapping[str, str], root: Path) -> BatchHandler:
-    """Return the function made from its environment variables and the feeds file in `root`.
+    """Return the batch handler, built from the environment variables and the feeds file in `root`.
 
     Raises:
-        SettingsFault: a variable is missing or wrong, or the feeds file is.
+        SettingsFault: a variable is missing or wrong, or the feeds file is wrong.
     """
     feeds = read_feeds(root / FEEDS_FILE)
     session, clock, timing = boto3.Session(), Clock(), _timing(environment)
@@ -85,7 +85,7 @@ def build(environment: Mapping[str, str], root: Path) -> BatchHandler:
 
 
 def _budget_store(session: boto3.Session, environment: Mapping[str, str], clock: Clock) -> TableBudgets:
-    """Return the ledger's budgets by a client of their own, which gives up soon."""
+    """Return the ledger's budgets with a client of their own, which has short timeouts and does not retry."""
     table = session.resource("dynamodb", config=BUDGET_CONFIG).Table(_text(environment, Env.LEDGER_TABLE))
     return TableLedger(table=table, clock=clock).budgets
 
@@ -123,7 +123,7 @@ def _services(
 
 
 def handle(event: dict[str, Any], context: Context) -> Reply:
-    """Answer one batch: the entry point Lambda calls."""
+    """Handle one batch: the entry point that Lambda calls. Return the ids of the messages that must come back."""
     return _batch_handler().answer(event, context.get_remaining_time_in_millis() / 1000)
 
 

@@ -1,4 +1,4 @@
-"""A lease, kept while the worker sends heartbeats; and when to stop."""
+"""Leases: kept by heartbeats during the work, with the deadlines at which the work must stop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,16 +8,16 @@ from ingest.ledger.claims import LeaseToken, Looked
 from ingest.ledger.work_item import Checkpoint, SegmentPlan, WorkItem
 from ingest.worker.ports import Services
 
-ABANDON_BEFORE_END_S = 10.0  # a block under way is given up: enough is left to put the work back
+ABANDON_BEFORE_END_S = 10.0  # a block under way is abandoned then, which leaves enough time to put the work back
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long a lease holds, and how often work is saved, in seconds.
+    """How long a lease lasts and how often work is saved, in seconds.
 
-    `lease_s`: a lease runs out this long after its worker renewed it last. `checkpoint_s`: least time between two
-    checkpoints. `within_block_s`: as long is a table written to before a checkpoint is saved within a block.
-    `stop_before_end_s`: nothing new is begun when the function has less time left.
+    `lease_s`: a lease expires this long after its worker last renewed it. `checkpoint_s`: the least time between two
+    checkpoints. `within_block_s`: after this long without one, a checkpoint is saved within a block.
+    `stop_before_end_s`: nothing new is begun when the function has less time left than this.
     """
 
     lease_s: float = 60.0
@@ -27,7 +27,7 @@ class Timing:
 
 
 class Lease:
-    """Holds the lease on some work: `heartbeat` is called all the time, by whatever is busy with it."""
+    """Holds the lease on some work. Whatever is busy with the work calls `heartbeat` continually."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Lease:
         self._renewed_s = self._saved_s = self._clock.monotonic_s()
 
     def heartbeat(self) -> None:
-        """Renew the lease, and keep the messages hidden, when a third of their time is over.
+        """Renew the lease and extend the messages' visibility timeout when a third of the lease is over.
 
         Raises:
             LeaseLost: another worker has taken the work over.
@@ -61,7 +61,7 @@ class Lease:
             self._leases.renew(self._work, self._longer())
 
     def before_block(self) -> None:
-        """Check that there is time for more.
+        """Check that the function has time for another block.
 
         Raises:
             LeaseLost, OutOfTime: as `heartbeat`; also when the function's time ends soon.
@@ -71,7 +71,7 @@ class Lease:
         self.heartbeat()
 
     def save(self, checkpoint: Checkpoint) -> bool:
-        """Save a checkpoint if the last one is old enough; return whether it was.
+        """Save a checkpoint if the last one is at least `checkpoint_s` old; return whether it was saved.
 
         Raises:
             LeaseLost: another worker has taken the work over.
@@ -84,7 +84,7 @@ class Lease:
 
     @property
     def is_checkpoint_due(self) -> bool:
-        """Whether a checkpoint is to be saved within a block: the last one is that old."""
+        """Whether a checkpoint should be saved within a block: the last is at least `within_block_s` old."""
         return self._clock.monotonic_s() - self._saved_s >= self._timing.within_block_s
 
     def save_plan(self, plan: SegmentPlan) -> None:
@@ -96,7 +96,7 @@ class Lease:
         self._leases.save_plan(self._work.file, self._longer(), plan)
 
     def _longer(self) -> LeaseToken:
-        """Return the lease from now on. It counts from before it is written."""
+        """Return the extended lease. Its time runs from now, before it is written."""
         self._renewed_s = self._clock.monotonic_s()
         self.token = replace(self.token, until_s=self._clock.now_s() + self._timing.lease_s)
         self._keep_messages()
@@ -104,13 +104,13 @@ class Lease:
 
 
 class TimeIsUpError(Exception):
-    """The function is about to be stopped: what is left goes on in another."""
+    """The function's time is nearly over: the rest of the work goes on in another invocation."""
 
 
 class Turn:
-    """The right to run the reconciler, which one worker has at a time, renewed while it works.
+    """The lease on the reconciler, which one worker holds at a time and renews during its run.
 
-    `keep` hides its message for longer, as long as the lease holds: of a worker that is killed both run out soon.
+    `keep` hides the worker's message for as long as the lease lasts: if the worker is killed, both expire soon.
     """
 
     def __init__(
@@ -125,16 +125,16 @@ class Turn:
         self._renewed_s = float("-inf")
 
     def take(self) -> Looked | None:
-        """Return how far objects were looked for; None if another has the turn."""
+        """Return how far objects have been looked for; None if another worker holds the lease."""
         self._renewed_s = self._clock.monotonic_s()
         self._token = replace(self._token, until_s=self._clock.now_s() + self._lease_s)
         return self._leases.take_turn(self._token)
 
     def go_on(self) -> None:
-        """Keep the turn, if it is time.
+        """Renew the lease if it is time.
 
         Raises:
-            LeaseLost: another has taken it.
+            LeaseLost: another worker has taken it.
             TimeIsUpError: nothing more may be begun.
         """
         if self._clock.now_s() >= self._end_s:
@@ -145,5 +145,5 @@ class Turn:
                 raise LeaseLost("Another run of the reconciler has taken over.")
 
     def end(self, looked: Looked | None) -> None:
-        """Let others have it; `looked` is how far objects were looked for now."""
+        """Release the lease; `looked` is how far objects have been looked for now."""
         self._leases.end_turn(self._token, looked)

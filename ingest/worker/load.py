@@ -1,4 +1,4 @@
-"""The loop: a file's text -> blocks -> rows -> items -> table and rejects. Knows the edges by Protocol only."""
+"""The main loop: a file's text -> blocks -> rows -> items -> table and rejects. All I/O is behind Protocols."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -39,22 +39,22 @@ from ingest.rejects.reject import (
 from ingest.worker.ports import RejectSink
 from ingest.worker.written import write_items
 
-PART_LINES = 100_000  # of a block are columns and objects at a time
+PART_LINES = 100_000  # lines of a block that are converted to columns and objects at a time
 PART_BYTES = 4 * 1024 * 1024
-HEARTBEAT_BYTES = 1024 * 1024  # of text: a heartbeat for each as much that is read
+HEARTBEAT_BYTES = 1024 * 1024  # a heartbeat is sent each time that this much text is read
 
 
 class EnoughRowsError(Exception):
-    """A preview has all the rows it wants."""
+    """A preview has as many rows as it needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How a file is taken apart, in bytes. All who load or split one file must agree on them.
+    """The sizes by which a file is cut, in bytes. All workers that load or split one file must use the same.
 
-    `block`: of a block, if not what the feed's records ask for. `cell`: rejects are put, and a checkpoint may be, where
-    a piece goes beyond a multiple of this. `window`: keys are compared within this (`DuplicateKeyWindow`). `rules`: by
-    which version of the code.
+    `block`: size of a block; None for the size that the feed's records need. `cell`: rejects are written, and a
+    checkpoint is possible, where the load crosses a multiple of this. `window`: keys are compared within this
+    (`DuplicateKeyWindow`). `rules`: the version of the code that cuts.
     """
 
     block: int | None = None
@@ -64,7 +64,7 @@ class Sizes:
 
 
 class SeenRanges:
-    """Reads ranges of an object; `end_byte` is how far that has come."""
+    """Reads ranges of an object; `end_byte` is the furthest byte read so far."""
 
     def __init__(self, read: RangeReader) -> None:
         self.end_byte = 0
@@ -83,17 +83,17 @@ class SeenRanges:
 
 
 class Load:
-    """Loads one file, `file` by its URL, or a segment of it; items begin to age at `now_s` (epoch).
+    """Loads one file, `file` by its URL, or a segment of it; the age of items counts from `now_s` (epoch).
 
-    `file_id` and `order` are what items say of the file (`Origin`); empty where none is written.
+    `file_id` and `order` are what items say of the file (`Origin`); they are empty if items do not have them.
 
-    `row_counts` is true at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is
-    where another load may go on: it gives the same pieces, counts and rejects as if there had been one load only, and
-    does not send again what was written by then, also in the middle of a block that takes a slow table long.
-    `has_moved`: it is further than where this one began. `check_table` is called before the first row, with what the
-    columns become. `ends_early`: a file of too many rejects, or of nothing but rejects, is not read to its end.
-    `bytes_seen` is how far the object was read, where that is not what the row counts say: of a file that is
-    compressed, transcoded or has a footer, which is read from its beginning.
+    `row_counts` is correct at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is
+    where another load can continue: it produces the same pieces, counts and rejects as a single load would have, and
+    does not resend what was written by then, even within a block that takes long on a slow table. `has_moved`: the
+    checkpoint has moved since this load began. `check_table` is called before the first row, with the mapping of the
+    columns. `ends_early`: a file with too many rejects, or with rejects only, is not read to its end. `bytes_seen` is
+    how far the object was read, where the row counts do not have that: for a compressed or transcoded file or one with
+    a footer, which must be read from its beginning.
 
     Peak memory, whatever the rows: about four blocks, two portions, 120 MB while 100,000 rows, or 4 MiB of them, are
     columns, items and rejects, and 16 MB for a window's keys (`DuplicateKeyWindow`), with its text where records have
@@ -124,7 +124,7 @@ class Load:
         self.bytes_seen: int | None = None
         self._is_beginning = True
         self._read_bytes = 0
-        self._behind: int | None = None  # bytes of text to the checkpoint it began at
+        self._behind: int | None = None  # bytes of text before the checkpoint it began at, while it is read again
         self._feed = feed
         self._writer = ResumableWriter(writer)
         self._rejects = rejects
@@ -141,12 +141,12 @@ class Load:
 
     @property
     def checkpoint(self) -> Checkpoint | None:
-        """Where another load may go on now, if this one has begun; asked at any moment, also within a write."""
+        """Where another load can continue now; None before `run`. Correct at any moment, also during a write."""
         return replace(self._checkpoint, written=self._writer.written) if self._checkpoint else None
 
     @property
     def has_moved(self) -> bool:
-        """Whether the checkpoint is further than where this load began."""
+        """Whether the checkpoint has moved since this load began."""
         return self._has_moved or self._writer.has_written
 
     def run(
@@ -157,19 +157,19 @@ class Load:
         *,
         at_end: bool = True,
     ) -> RowCounts:
-        """Load a file, or a segment, from its beginning or from a checkpoint; return its row counts.
+        """Load a file or a segment, from its beginning or from a checkpoint; return its row counts.
 
-        `at_end`: the file ends where the segment does.
+        `at_end`: the segment's end is the end of the file.
 
         Raises:
-            FileFault: the file will never load as it is.
-            ServiceFault: trying later may help; the callbacks and the edges raise it.
+            FileFault: the file can never be loaded as it is.
+            ServiceFault: raised by a callback or a service; a later try may succeed.
         """
-        if checkpoint:  # true also where the file cannot even be opened any more
+        if checkpoint:  # first: the counts must be correct even if opening the file fails
             self._begin(checkpoint)
         ranges = SeenRanges(read)
         reader = open_file(ranges, self._feed, block_bytes=self._sizes.block)
-        self._check_table(self._mapping(reader.columns))  # a wrong header ends it here, and a wrong table
+        self._check_table(self._mapping(reader.columns))  # raises for a wrong header or table
         self._rejects.begin(reader.before_rows, self._feed.csv)
         self._is_beginning = segment is None or segment.start.byte == reader.start.byte
         begun = checkpoint or self._beginning(reader, segment)
@@ -180,13 +180,13 @@ class Load:
             self._behind = None if reader.can_jump else begun.at.text_byte - reader.start.text_byte
             self._take_all(reader, blocks, begun)
             self._check_limit(at_end=segment is None)
-        except (ObjectSuperseded, ObjectArchived):  # a part cut short might replace a whole one of a faster worker
+        except (ObjectSuperseded, ObjectArchived):  # not closed: partial rejects might replace another's
             self.row_counts = self._checkpoint.row_counts if self._checkpoint else begun.row_counts
             raise
-        except FileFault:  # whoever loads these bytes comes to it at the same place, with the same rejects
+        except FileFault:  # every worker finds it at the same place, with the same rejects
             self._rejects.close()
             raise
-        finally:  # who keeps the load for its row counts, in a cycle that is collected late, keeps no 64 MiB of keys
+        finally:  # free the window's keys and text: a reference cycle may keep this object for its row counts
             self._window = self._window_at(START)
         self._rejects.close()
         self.bytes_seen = None if reader.can_jump else ranges.end_byte
@@ -217,21 +217,21 @@ class Load:
             place = reader.position
 
     def _note_read(self, byte_count: int) -> None:
-        """Take note of text that was read: that alone may take long, up to a checkpoint, or in a line without end."""
+        """Send a heartbeat per MiB of text read. Reading up to a checkpoint, or an endless line, may take long."""
         before, self._read_bytes = self._read_bytes, self._read_bytes + byte_count
         if before // HEARTBEAT_BYTES != self._read_bytes // HEARTBEAT_BYTES:
             self._heartbeat()
 
     @property
     def share_read_again(self) -> float | None:
-        """How much of what is before the checkpoint was read again, from 0 to 1, of a file that has to be.
+        """How much of the text before the checkpoint has been read again, from 0 to 1, for a file that needs this.
 
-        None where the load has come to its checkpoint, or began without one, or can jump there.
+        None once the load has reached its checkpoint, or if it began without one or can jump to it.
         """
         return min(1.0, self._read_bytes / self._behind) if self._behind else None
 
     def _pass(self, before: Position, after: Position) -> None:
-        """Make rejects durable, and a checkpoint possible, where a piece goes on into another cell of the file."""
+        """Make rejects durable and move the checkpoint where a piece crosses into another cell of the file."""
         if not RejectCells(self._sizes.cell).has_boundary(before.byte, after.byte):
             return
         self._rejects.flush()
@@ -254,13 +254,13 @@ class Load:
         are_all_taken = True
         for part, line_count in self._parts(block, ends, reader):
             are_all_taken = self._take_part(part, line_count, reader) and are_all_taken
-        if not are_all_taken:  # who goes on from a checkpoint could not know which keys of this block are in the table
+        if not are_all_taken:  # a load from a checkpoint could not know which keys are in the table
             self._window = self._window_at(ends[1])
 
     def _parts(self, block: Block, ends: tuple[Position, Position], reader: Reader) -> Iterator[tuple[Block, int]]:
-        """Yield a block in parts of so few rows that they need little memory as columns and objects; and their lines.
+        """Yield parts of a block and their numbers of lines. The rows of a part are few enough to need little memory.
 
-        Most blocks are one part. Those of a place where a quote is known to be open are not taken apart.
+        Most blocks are one part. A block where a quote is known to be open is not divided.
         """
         line_count = ends[1].line - ends[0].line + (not block.data.endswith((b"\n", b"\r")))
         self._window.begin_block(ends[0], line_count)
@@ -272,7 +272,7 @@ class Load:
             yield part, count_lines(part.data) + (not part.data.endswith((b"\n", b"\r")))
 
     def _take_part(self, block: Block, line_count: int, reader: Reader) -> bool:
-        """Write the rows of a part and count them; return whether the table has refused and skipped none."""
+        """Write the rows of a part and count them; return whether the table refused and skipped none."""
         rows, mapping = self._rows(block, reader)
         items, faults = build_items(rows, mapping)
         written = write_items(items, self._feed, lambda some: self._writer.write(some, self._heartbeat))
@@ -298,7 +298,7 @@ class Load:
 
     @property
     def _wanted_duplicates(self) -> int:
-        """How many more duplicates are kept. Each superseded row is one, so whoever goes on keeps those that follow."""
+        """How many more duplicates to keep. Each superseded row counts, so a later load continues the count."""
         return max(0, KEPT_DUPLICATES - self.row_counts.rows_superseded)
 
     def _keep_duplicates(self, block: Block, items: Items, keys: KeyHashes, reader: Reader) -> None:
@@ -307,12 +307,12 @@ class Load:
             self._rejects.add_duplicates(list(locate_duplicates(block, found, reader)))
 
     def _lines_of(self, block: Block, line_count: int, rows: Rows, reader: Reader) -> LinesOf | None:
-        """Return what finds the lines of a block's records when a later row has the key of one; None if not wanted."""
+        """Return a function that finds the lines of a block's records, for duplicates; None if not needed."""
         is_line_each = line_count == rows.record_count
         return lines_of(block, reader, is_line_each=is_line_each) if self._wanted_duplicates else None
 
     def _remember(self, chunk: Chunk, ends: tuple[Position, Position], reader: Reader) -> None:
-        """Take note of the keys of a block that was loaded before the checkpoint: later rows may replace its rows."""
+        """Note the keys of a block that was loaded before the checkpoint: later rows may replace its rows."""
         if isinstance(chunk, Block):
             for part, line_count in self._parts(chunk, ends, reader):
                 rows, mapping = self._rows(part, reader)
@@ -320,13 +320,13 @@ class Load:
                 self._window.count(keys, self._lines_of(part, line_count, rows, reader))
 
     def _rows(self, block: Block, reader: Reader) -> tuple[Rows, Mapping]:
-        """Return the rows of a block, and what they become: a block of some formats has columns of its own."""
+        """Return the rows of a block and their mapping: in some formats, each block has its own columns."""
         rows = reader.parse(block, is_first=not self.row_counts.rows_read)
         mapping = self._mapping(rows.columns)
         return with_lineage(rows, self._feed, self._origin, partial(reader.first_lines, block, rows)), mapping
 
     def _check_limit(self, *, at_end: bool = False) -> None:
-        """Look at the counts so far. Whether all rows are rejects is decided by the first ones of the file alone."""
+        """Check the counts so far against the limits. Only the file's first rows decide whether all are rejects."""
         if not self._ends_early:
             return
         check_limits(self.row_counts, self._feed)
@@ -335,7 +335,7 @@ class Load:
 
 
 def _refuse_other_cut(checkpoint: Position, end: Position) -> None:
-    """Refuse a block that goes beyond the checkpoint: its rows behind that would neither be written nor counted."""
+    """Refuse a block that extends beyond the checkpoint: its rows after that would be neither written nor counted."""
     if end.byte > checkpoint.byte:
         raise InternalFault(
             f"A block ends at byte {end.byte}, beyond the checkpoint at byte {checkpoint.byte}: the file was split "
@@ -344,10 +344,10 @@ def _refuse_other_cut(checkpoint: Position, end: Position) -> None:
 
 
 def check_limits(row_counts: RowCounts, feed: Feed) -> None:
-    """Look whether a file has more rejects or duplicates than its feed allows.
+    """Check that a file does not have more rejects or duplicates than its feed allows.
 
     Raises:
-        TooManyRejects, TooManyDuplicates: it has.
+        TooManyRejects, TooManyDuplicates: it has more.
     """
     first = f"of the first {row_counts.rows_read} rows"
     if row_counts.exceeds(feed.max_rejects):

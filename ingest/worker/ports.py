@@ -1,6 +1,6 @@
-"""What the worker needs of the services around it, as Protocols: whoever runs it gives what fits; mypy checks it there.
+"""The services that the worker uses, as Protocols. Whoever starts the worker passes objects that fit; mypy checks that.
 
-They travel together, as one `Services`.
+They are passed together, as one `Services`.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -24,10 +24,10 @@ Log = Callable[[str, dict[str, object]], None]
 
 
 class Leases(Protocol):
-    """Who works on what. All that needs a lease raises `LeaseLost` where another has it."""
+    """Who works on what. Every method that needs a lease raises `LeaseLost` if another worker holds it."""
 
     def note_newest(self, file: FileVersion, *, least_ms: int = 0) -> int | None:
-        """Return the order value of a version (a new one, of at least `least_ms`); None if a newer one is known."""
+        """Return a version's order value (with `least_ms`, a new one); None if a newer version is known."""
 
     def prefetch(self, files: Sequence[FileVersion]) -> None:
         """Look up several files that will be begun soon."""
@@ -35,109 +35,109 @@ class Leases(Protocol):
     def begin(
         self, file: FileVersion, *, feed: str, token: LeaseToken, settings: str = ""
     ) -> Claimed | ClaimStatus | None:
-        """Note a version as the newest of its key, and `claim` it; None if a newer one is known."""
+        """Note a version as the newest of its key and `claim` it; return None if a newer version is known."""
 
     def claim(
         self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "", order_ms: int = 0
     ) -> Claimed | ClaimStatus:
-        """Take the lease; return how far the work has come, or the status that does not allow it.
+        """Take the lease; return how far the work has come, or the status that does not allow the claim.
 
-        `settings` is the fingerprint of those a new file is begun with, `order_ms` its order value; one that was begun
+        `settings` is the fingerprint of the settings for a new file, `order_ms` its order value; a file that was begun
         keeps its own.
         """
 
     def renew(self, work: WorkItem, token: LeaseToken) -> None:
-        """Hold a lease longer."""
+        """Extend a lease."""
 
     def take_turn(self, token: LeaseToken) -> Looked | None:
-        """Run the reconciler, or go on, until `token.until_s`; return how far objects were looked for, None if another
-        runs it."""
+        """Take or renew the lease on the reconciler, until `token.until_s`; return how far objects have been looked
+        for, None if another worker holds it."""
 
     def end_turn(self, token: LeaseToken, looked: Looked | None = None) -> None:
-        """Let others run the reconciler; `looked` is how far objects were looked for now."""
+        """Release the lease on the reconciler; `looked` is how far objects have been looked for now."""
 
     def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint) -> None:
-        """Write how far the work is done, and hold the lease longer."""
+        """Write a checkpoint and extend the lease."""
 
     def save_plan(self, file: FileVersion, token: LeaseToken, plan: SegmentPlan) -> None:
-        """Write how far a file is split, and hold the lease longer."""
+        """Write how far a file is split and extend the lease."""
 
     def put_back(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint | None, error: IngestError) -> None:
-        """Give the lease back."""
+        """Release the lease, with the checkpoint and the reason why the work is not finished."""
 
 
 class Transitions(Protocol):
-    """How entries begin and end. All that needs a lease raises `LeaseLost` where another has it."""
+    """How entries begin and end. Every method that needs a lease raises `LeaseLost` if another worker holds it."""
 
     def keep_feeds(self, deployed: Mapping[str, KeptFeed]) -> None:
-        """Keep the feeds that are deployed, by name."""
+        """Write the deployed feeds, by name."""
 
     def add_segment(self, file: FileVersion, segment: Segment) -> None:
-        """Write a segment's entry, unless it is there."""
+        """Write a segment's entry unless there is one."""
 
     def split(self, file: FileVersion, token: LeaseToken, plan: SegmentPlan, *, head_bytes: int) -> None:
         """Write that all segments are planned."""
 
     def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
-        """Write how a file ended whose lease is held."""
+        """Write how a file ended whose lease we hold."""
 
     def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
-        """Write that a segment ended, read to its end or given up, and count it for its file."""
+        """Write that a segment ended, read to its end or given up, and add its counts to the file's."""
 
     def end_by_segment(
         self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, outcome: Outcome
     ) -> Outcome | None:
-        """End a file by one of its segments; return how it ended, with what it counts; None if it had ended."""
+        """End a file because of one of its segments; return its outcome and counts; None if it had ended already."""
 
     def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> Outcome:
-        """Write how a file ended whose lease is held and of which nothing was read but its header."""
+        """Write how a file ended whose lease we hold and of which only the header was read."""
 
     def end_early(self, file: FileVersion, outcome: Outcome) -> Outcome | None:
-        """End a file, whoever works on it; return how it ended, with what it counts; None if it had ended."""
+        """End a file, whoever holds its lease; return its outcome and counts; None if it had ended already."""
 
     def end_split(self, file: FileVersion, *, rejects: str) -> Outcome | None:
-        """Close a file if all its segments have ended, or a newer one is known; None if neither, or it was closed."""
+        """Close a file if all its segments have ended or a newer version is known; return None if it was not closed."""
 
     def give_up(self, file: FileVersion, outcome: Outcome) -> Outcome | None:
-        """End a file that no one could finish; return how it ended, with what it counts; None if it had ended."""
+        """End a file that no worker could finish; return its outcome and counts; None if it had ended already."""
 
     def ignore(self, file: FileVersion, feed: str) -> bool:
-        """Write that an object is not to be loaded; False if it was claimed before."""
+        """Write that an object is not to be loaded; return False if it was claimed before."""
 
     def keep_settings(self, kept: KeptFeed) -> object:
-        """Keep settings that files are begun with, by their fingerprint."""
+        """Write settings with which files are begun, by their fingerprint."""
 
     def undo(self, file: FileVersion) -> bool:
-        """Write that a file which has ended is undone; False if it has not ended."""
+        """Write that a file which has ended is undone; return False if it has not ended."""
 
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
-        """Remember that the outcome of a file was reported."""
+        """Write that the outcome of a file was reported."""
 
     def list_unreported(self, file: FileVersion, feed: str) -> None:
-        """Let the reconciler find a file that has ended and could not be reported."""
+        """List a file that has ended but could not be reported, so that the reconciler finds it."""
 
     def note_resent(self, work: WorkItem, times: int) -> bool:
-        """Remember that the message of stuck work is sent for the `times`th time again; False if a worker has it now,
-        or another has noted that."""
+        """Write that the message of stuck work is resent for the `times`th time; return False if a worker holds the
+        work now, or another process wrote this first."""
 
     def retry(self, file: FileVersion, *, feed: str, begun: CarriedOver) -> bool:
-        """Write the entry of another attempt at a file; False if there is one already."""
+        """Write the entry of another attempt at a file; return False if there is one already."""
 
     def carry_over(self, file: FileVersion, segment: Segment, row_counts: RowCounts) -> None:
-        """Write the entry of a segment that an earlier attempt has loaded, unless it is there already."""
+        """Write the entry of a segment that an earlier attempt has loaded, unless there is one already."""
 
 
 class Queries(Protocol):
-    """What the ledger holds."""
+    """Reads of the ledger."""
 
     def file_status(self, file: FileVersion) -> FileStatus:
         """Return the status of a file, and whether it is the newest version."""
 
     def unreported(self, file: FileVersion) -> Outcome | None:
-        """Return how a file ended whose outcome was not reported."""
+        """Return the outcome of a file if it has not been reported; otherwise None."""
 
     def settings(self, fingerprint: str) -> str | None:
-        """Return the text of settings that were kept."""
+        """Return the text of settings that the ledger keeps, by fingerprint."""
 
     def feeds(self) -> Mapping[str, KeptFeed]:
         """Return all feeds that were ever deployed, by name."""
@@ -149,10 +149,10 @@ class Queries(Protocol):
         """Return the entry of a file or segment, if there is one."""
 
     def open_files(self, feed: str) -> Iterator[Entry]:
-        """Yield the files of a feed whose outcome was not reported yet."""
+        """Yield the files of a feed whose outcome has not been reported."""
 
     def ended_files(self, feed: str, status: str, day: str, *, newest_first: bool = False) -> Iterator[Entry]:
-        """Yield the files of a feed that ended so on a day (YYYY-MM-DD, UTC)."""
+        """Yield the files of a feed that ended with a status on a day (YYYY-MM-DD, UTC)."""
 
     def versions(self, bucket: str, key: str) -> Iterator[Entry]:
         """Yield the entries of all versions of an object, oldest first."""
@@ -161,31 +161,31 @@ class Queries(Protocol):
         """Yield the entries of a file's segments."""
 
     def knows(self, file: FileVersion) -> bool:
-        """Return whether there is an entry of an object as it lies in the bucket now."""
+        """Return whether there is an entry of an object in its present version."""
 
     def unknown(self, files: Iterable[FileVersion]) -> Iterator[FileVersion]:
-        """Yield those objects that are not known, asked for in batches; and of those whose worker has died, and which
-        are not listed as open, the version that is known."""
+        """Yield the objects that the ledger does not know, looked up in batches. If it knows an object by a version
+        whose worker has died and which is not listed as open, yield that version."""
 
 
 class Budgets(Protocol):
-    """What may be written to tables, and who writes."""
+    """Write budgets of tables, and the workers that share them."""
 
     def put_worker(self, table: str, name: str, entry: BudgetEntry) -> None:
         """Write a worker's entry."""
 
     def read_budget(self, table: str) -> TableBudget:
-        """Return the limits of a table, and all entries."""
+        """Return the limits of a table and all workers' entries."""
 
     def delete_worker(self, table: str, name: str, *, n: int | None = None) -> None:
-        """Delete an entry, or nothing if it has changed since it had this `n`."""
+        """Delete a worker's entry; with `n`, only if it still has that `n`."""
 
     def keep_limits(self, deployed: Mapping[str, str | None]) -> None:
-        """Keep the limits of tables as they are deployed."""
+        """Write the deployed limits of tables."""
 
 
 class Ledger(Protocol):
-    """What is known of files and segments."""
+    """The ledger: what is known of files and segments."""
 
     @property
     def leases(self) -> Leases:
@@ -197,30 +197,30 @@ class Ledger(Protocol):
 
     @property
     def queries(self) -> Queries:
-        """What it holds."""
+        """Reads of the ledger."""
 
     @property
     def budgets(self) -> Budgets:
-        """What may be written to tables."""
+        """Write budgets of tables."""
 
 
 class RejectSink(Protocol):
-    """Keeps rejects, and the first duplicates beside them."""
+    """Writes rejects, and the first duplicates beside them."""
 
     def begin(self, head: bytes, csv: Csv) -> None:
-        """Take what stands before the rows, ahead of any reject."""
+        """Take the bytes before the rows, before any reject is added."""
 
     def add(self, rejects: list[Reject]) -> None:
-        """Take a block's rejects, in file order."""
+        """Add a block's rejects, in file order."""
 
     def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
-        """Take a block's duplicates, in file order: no more than `KEPT_DUPLICATES` of a file or segment."""
+        """Add a block's duplicates, in file order: at most `KEPT_DUPLICATES` of a file or segment."""
 
     def flush(self) -> None:
-        """Return when all rejects and duplicates so far are durable."""
+        """Make all rejects and duplicates so far durable before returning."""
 
     def close(self) -> None:
-        """Return when all rejects and duplicates are durable; none will follow."""
+        """Make all rejects and duplicates durable before returning; no more may be added."""
 
 
 class FileRejects(RejectSink, Protocol):
@@ -228,67 +228,67 @@ class FileRejects(RejectSink, Protocol):
 
     @property
     def url(self) -> str:
-        """Where they are, if there are any."""
+        """The URL of the rejects, if there are any."""
 
 
 class Objects(Protocol):
-    """Where files are."""
+    """Reads files."""
 
     def find(self, file: FileVersion) -> FileVersion:
-        """Return the file with size and eTag."""
+        """Return the file with its size and eTag."""
 
     def portions(
         self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0
     ) -> Generator[bytes, None, None]:
-        """Yield bytes of exactly this version; `ahead` is how many ranges are read at the same time."""
+        """Yield the bytes of exactly this version; `ahead` is the number of ranges read concurrently."""
 
 
 class ObjectListing(Protocol):
-    """What lies in a bucket."""
+    """Lists the objects of a bucket."""
 
     def under(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[tuple[FileVersion, float]]:
-        """Yield the objects under a prefix by key, from the first behind `after`, and when each was changed (epoch
-        seconds)."""
+        """Yield the objects under a prefix by key, from the first key after `after`, each with the time of its last
+        change (epoch seconds)."""
 
     def is_readable(self, file: FileVersion) -> bool:
-        """Return whether an object that was archived can be read by now."""
+        """Return whether an object that was archived can be read now."""
 
 
 class Queue(Protocol):
-    """The queue messages come from."""
+    """The queue that delivers the messages."""
 
     def send(
         self, bodies: Iterable[str], *, feed: str | None, hops: int = 0, stalls: int = 0, delay_s: int = 0
     ) -> None:
-        """Put messages of a feed in the queue; None where it is not known."""
+        """Send messages of a feed; `feed` is None if it is not known."""
 
     def waiting(self) -> int:
         """Return about how many messages wait to be delivered."""
 
 
 class DeadLetters(Protocol):
-    """Where messages go that no one understands."""
+    """The dead-letter queue."""
 
     def dead_letter(self, body: str, *, code: str, reason: str) -> None:
-        """Keep a message with the reason."""
+        """Send a message to the dead-letter queue, with the reason."""
 
 
 class MetricSink(Protocol):
-    """Where counts go."""
+    """Publishes metrics."""
 
     def put(self, feed: str, values: Mapping[str, Value]) -> None:
         """Publish values of one feed."""
 
 
 class EventSink(Protocol):
-    """Where the outcomes of files are reported."""
+    """Sends events about the outcomes of files."""
 
     def file_ended(self, file: FileVersion, feed: str, outcome: Outcome) -> None:
         """Send the event that a file ended."""
 
 
 class WorkerClock(Protocol):
-    """What the worker needs of a clock."""
+    """The time functions that the worker uses."""
 
     def now_s(self) -> float:
         """Return epoch seconds."""
@@ -302,9 +302,9 @@ class WorkerClock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What is used by all that looks after files and reports on them, the operator's commands included.
+    """The services for looking after files and reporting on them, which the operator's commands use, too.
 
-    `rejects_url` says where a file's rejects are, if it has any.
+    `rejects_url` returns the URL of a file's rejects, whether it has any or not.
     """
 
     ledger: Ledger
@@ -319,9 +319,9 @@ class Services:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerServices(Services):
-    """What the function has beside those: files to read, tables to write to, places for what cannot be used.
+    """The further services of the function: objects to read, tables to write, rejects, dead letters.
 
-    `check_table` raises what a feed's table would say to the items that a mapping makes, before the first is sent.
+    `check_table` raises if a feed's table would refuse the items of a mapping; it is called before the first write.
     """
 
     objects: Objects

@@ -1,4 +1,4 @@
-"""Looks after what no message brings to its end: stuck work, unreported outcomes, objects never heard of."""
+"""The reconciler: resends lost messages of stuck work, reports unreported outcomes, finds unnoticed objects."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -18,20 +18,20 @@ from ingest.worker.report import Reporter, finish_split_file
 
 MOST_RESENT = 3
 DAY_S = 86_400.0
-LOOKS_AT_ALL_S = DAY_S / 4  # how often all objects of a day are looked for; in between those that were changed since
-OVERLAP_S = 3600.0  # S3 says when an upload of many parts was begun, which may be long before its object is there
-PORTION = 100  # objects that the ledger is asked for at once
+LOOKS_AT_ALL_S = DAY_S / 4  # how often a run covers a whole day's objects; other runs cover those changed since
+OVERLAP_S = 3600.0  # S3 dates an object by the start of its multipart upload, which may end much later
+PORTION = 100  # objects looked up in the ledger at once
 FROM_THE_START = Reconcile()
 BY_HAND = LeaseToken("by hand", 0, 0.0)
-OPEN, ARCHIVED, LIST = "open ", "archived ", "list "  # what a step does, before the feed that it does it for
-ARCHIVED_DAYS = 30  # for as long after a file failed because its object was archived it is looked for its restoration
-MOST_FAILED = 1000  # files of a feed that are looked at for that, the newest first
-LONG_QUEUE = 1000  # with this many messages waiting, work that no one has begun is only late
+OPEN, ARCHIVED, LIST = "open ", "archived ", "list "  # a step's name is one of these and a feed
+ARCHIVED_DAYS = 30  # restored objects are looked for this long after their files failed as archived
+MOST_FAILED = 1000  # failed files of a feed that are checked for this, newest first
+LONG_QUEUE = 1000  # with this many messages waiting, work that was not begun is late, not lost
 
 
 @dataclass(slots=True)
 class Findings:
-    """What a run found and did: counts."""
+    """Counts of what a run found and did."""
 
     outcomes_reported: int = 0
     files_closed: int = 0
@@ -40,20 +40,20 @@ class Findings:
     files_given_up: int = 0
     objects_not_known: int = 0
     objects_restored: int = 0
-    not_looked_after: int = 0  # files, because of a service that was down: the next run does
+    not_looked_after: int = 0  # files, because a service failed: left to the next run
     is_late: bool = False  # the queue is long: nothing was sent again, and no lost notification looked for
     is_busy: bool = False  # another run is under way: nothing was done
-    rest: Reconcile | None = None  # of a run that had to end before all was done
+    rest: Reconcile | None = None  # what is left if the run had to end early
 
     @property
     def is_nothing(self) -> bool:
-        """Whether all was well."""
+        """Whether the run found nothing to do."""
         return not any(asdict(self).values())
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which changes of objects to look for (epoch seconds), and what is remembered when that is done."""
+    """Which changes of objects to look for (epoch seconds), and the state to save when that is done."""
 
     since_s: float
     until_s: float
@@ -62,12 +62,12 @@ class Window:
 
 
 class Reconciler:
-    """Looks once through what is open, and through the objects of the last day. Safe to run at any time.
+    """Goes once through the open files and the objects of the last day. Safe to run at any time.
 
-    Open files are found by the feeds that the ledger knows: also those of a feed that was renamed or removed since.
+    Open files are listed by the feeds that the ledger knows, including feeds that were renamed or removed since.
 
-    `bucket` is where files are dropped. `stuck_s`: work that no one holds and that has not moved for this long has lost
-    its message. A message too many does no harm: whatever is done or held already is a duplicate.
+    `bucket` is the landing bucket. `stuck_s`: work that no worker holds and that made no progress for this long has
+    lost its message. An extra message does no harm: work that is done or held is passed over as a duplicate.
     """
 
     def __init__(self, feeds: Feeds, services: Services, *, bucket: str, stuck_s: float) -> None:
@@ -88,10 +88,10 @@ class Reconciler:
         end_s: float = float("inf"),
         keep: Callable[[], None] = lambda: None,
     ) -> Findings:
-        """Look once; return what was found, and done about it.
+        """Go through everything once; return what was found and done.
 
-        One run goes on at a time; `token` is the name of this one. It ends at `end_s` (epoch seconds), and returns
-        the rest then, as what another run may be `asked` for. `keep` hides its message meanwhile.
+        Only one run is active at a time; `token` is the name of this one. It stops at `end_s` (epoch seconds), and
+        returns the rest, which another run takes as `asked`. `keep` hides its message meanwhile.
         """
         turn = Turn(self._services, token, lease_s=lease_s, end_s=end_s, keep=keep)
         looked = turn.take()
@@ -115,10 +115,10 @@ class Reconciler:
         return Window(since_s, until_s, Looked(until_s, until_s if is_whole else looked.all_s), is_whole)
 
     def _run(self, asked: Reconcile, turn: Turn, window: Window) -> Findings:
-        """Take one step after another, from the one that is asked for."""
+        """Take one step after another, beginning with the step in `asked`."""
         is_late = self._services.queue.waiting() >= LONG_QUEUE
         findings = Findings(is_late=is_late)
-        feeds = {**self._feeds.feeds, **self._ledger.queries.feeds(), NO_FEED: None}  # files know those of old
+        feeds = {**self._feeds.feeds, **self._ledger.queries.feeds(), NO_FEED: None}  # removed feeds may have files
         steps = [OPEN + feed for feed in feeds]
         steps += [ARCHIVED + feed for feed in feeds] if window.is_whole and not is_late else []
         steps += [] if is_late else [LIST + feed for feed in self._feeds.feeds]
@@ -129,7 +129,7 @@ class Reconciler:
                 self._take(step, at, turn, window, findings)
             except TimeIsUpError as up:
                 at = up.args[0] if up.args else at
-                if at == asked:  # no further than the run before: more files are open than one run can look at
+                if at == asked:  # no further than the previous run: more is open than one run can handle
                     at = Reconcile(steps[(number + 1) % len(steps)], "", window.until_s)
                 findings.rest = at
                 break
@@ -144,18 +144,18 @@ class Reconciler:
             self._look_for_lost(at, turn, window, findings)
 
     def _look_after_feed(self, feed: str, turn: Turn, findings: Findings) -> None:
-        """Look after a feed's files, and report how old the oldest is that stays unfinished."""
+        """Look after a feed's open files, and report the age of the oldest one that stays unfinished."""
         begun_s = []
         for entry in self._ledger.queries.open_files(feed):
             turn.go_on()
             if self._try_to_look_after(entry, findings):
                 begun_s.append(entry.first_seen_s or entry.moved_s)
-        if begun_s or feed in self._feeds.feeds:  # no others should have any: the metric costs nothing until they do
+        if begun_s or feed in self._feeds.feeds:  # old feeds: only with open files, to save the metric's cost
             oldest_s = max(0.0, self._clock.now_s() - min(begun_s)) if begun_s else 0.0
             self._reporter.oldest_unfinished(feed, oldest_s)
 
     def _try_to_look_after(self, entry: Entry, findings: Findings) -> bool:
-        """Return whether a file stays unfinished. A service that is down for one does not stop the rest."""
+        """Return whether a file stays unfinished. A service failure for one file does not stop the run."""
         try:
             return self._look_after(entry, findings, is_late=findings.is_late)
         except ServiceFault as fault:
@@ -164,10 +164,10 @@ class Reconciler:
             return is_open(entry.status)
 
     def _look_after(self, entry: Entry, findings: Findings, *, is_late: bool) -> bool:
-        """Return whether the file stays unfinished."""
+        """Return whether a file stays unfinished, after reporting, closing or resending it as needed."""
         file = entry.work.file
         if not is_open(entry.status):
-            may_report = self._is_old(entry) and not findings.not_looked_after  # the bus may be down: once is enough
+            may_report = self._is_old(entry) and not findings.not_looked_after  # the event bus may be down: try it once
             unreported = self._ledger.queries.unreported(file) if may_report else None
             if unreported:
                 self._reporter.file_ended(file, entry.feed, unreported)
@@ -180,11 +180,11 @@ class Reconciler:
         return is_late or not self._send_stuck(entry, findings)
 
     def _is_old(self, entry: Entry) -> bool:
-        """Return whether whoever closed the file has had the time to report it."""
+        """Return whether the worker that closed the file has had enough time to report it."""
         return self._clock.now_s() - entry.moved_s >= min(60.0, self._stuck_s)
 
     def _send_stuck(self, entry: Entry, findings: Findings) -> bool:
-        """Send the messages of the stuck parts of a file again, or give it up; return whether it was given up."""
+        """Resend the messages of a file's stuck parts, or give the file up; return whether it was given up."""
         now_s = self._clock.now_s()
         parts = [entry, *(self._ledger.queries.segments(entry.work.file) if entry.segments else ())]
         for part in parts:
@@ -216,7 +216,7 @@ class Reconciler:
         return ended is not None
 
     def _look_for_restored(self, feed: str, turn: Turn, findings: Findings) -> None:
-        """Send messages for archived objects that can be read by now, although S3's event should have come."""
+        """Send messages for archived objects that can be read now, in case S3's event was lost."""
         queries, now_s = self._ledger.queries, self._clock.now_s()
         days = [iso_day(now_s - number * DAY_S) for number in range(ARCHIVED_DAYS)]
         failed = (e for day in days for e in queries.ended_files(feed, Status.FAILED, day, newest_first=True))
@@ -231,7 +231,7 @@ class Reconciler:
                 self._services.log("file not looked after", {"file": entry.work.file.url, "error": fault.code})
 
     def _is_restored(self, entry: Entry) -> bool:
-        """Return whether a file failed because its object was archived, was not tried since, and can be read now."""
+        """Return whether a file failed because it was archived, was not retried since, and can be read now."""
         file = entry.work.file
         if entry.error_code != ObjectArchived.code or file.retry == MOST_RETRIES:
             return False
@@ -239,10 +239,10 @@ class Reconciler:
         return self._ledger.queries.entry(WorkItem(again)) is None and self._services.listing.is_readable(file)
 
     def _look_for_lost(self, at: Reconcile, turn: Turn, window: Window, findings: Findings) -> None:
-        """Send messages for objects that are not known, although their notification should have come by now.
+        """Send messages for objects unknown to the ledger whose notification should have arrived by now.
 
         Raises:
-            TimeIsUpError: with what is left, as a `Reconcile`.
+            TimeIsUpError: the run must end; it has the rest as a `Reconcile`.
         """
         feed = at.step.removeprefix(LIST)
         prefix = self._feeds.feeds[feed].prefix

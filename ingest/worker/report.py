@@ -1,4 +1,4 @@
-"""Reports how work goes on, and how files ended: metrics, log lines, one event for each file."""
+"""Reports the progress of work and the outcomes of files: metrics, log lines, one event for each file."""
 
 from ingest.aws.clock import epoch_s
 from ingest.contract import NO_FEED, Metric, Status
@@ -22,7 +22,7 @@ _METRICS = {
 
 
 class Reporter:
-    """Reports what happened. Never row data, and of an error its code only: its sentence may quote the file."""
+    """Reports what happened: never row data, and only the code of an error, whose message may quote the file."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -30,9 +30,9 @@ class Reporter:
         self._log = services.log
 
     def file_ended(self, file: FileVersion, feed: str, outcome: Outcome) -> None:
-        """Report how a file ended, and note that in the ledger. After a crash in between it is reported again.
+        """Report how a file ended, and note that in the ledger. If a crash comes in between, it is reported again.
 
-        Its rows were reported as they were counted.
+        The file's rows are not included: they were reported when they were counted.
         """
         is_undone = bool(file.undo) and outcome.status == Status.COMPLETE
         values: dict[str, Value] = {Metric.FILES_UNDONE if is_undone else _METRICS[outcome.status]: 1}
@@ -52,7 +52,7 @@ class Reporter:
         self._services.ledger.transitions.note_reported(file, feed, outcome.status)
 
     def progressed(self, feed: str, more: RowCounts, written: WriteStats, seconds: float) -> None:
-        """Report what was counted in some seconds, and what writing met; nothing where both are nothing."""
+        """Report rows counted in a number of seconds, and write statistics; nothing if both are empty."""
         values = _rows(more, seconds) if more != NOTHING else {}
         values |= {} if written.is_nothing else written.metrics()
         if values:
@@ -65,32 +65,32 @@ class Reporter:
         self._log("segment closed", fields | outcome.row_counts.document() | {"seconds": outcome.seconds})
 
     def passed_over(self, file: FileVersion, feed: str, metric: str) -> None:
-        """Report a notification that asks for nothing new."""
+        """Report a notification that needs no new work."""
         self._metrics.put(feed, {metric: 1})
         self._log("file skipped", {"file": file.url, "version": file.version, "as": metric})
 
     def put_back(self, work: WorkItem, feed: str, error: IngestError) -> None:
-        """Report work that is not finished and goes on later."""
+        """Report work that was put back unfinished and continues later."""
         self._metrics.put(feed, {Metric.FILES_RETRIED: 1})
         self._log("work put back", {"work": work.name, "version": work.file.version, "feed": feed, "error": error.code})
 
     def oldest_unfinished(self, feed: str, seconds: float) -> None:
-        """Report the age of a feed's oldest file that has not ended; 0 where there is none, for the alarm."""
+        """Report the age in seconds of a feed's oldest unfinished file; 0 if there is none, for the alarm."""
         self._metrics.put(feed, {Metric.OLDEST_UNFINISHED_FILE: seconds})
 
     def handed_over(self, message_id: str, hops: int) -> None:
-        """Report a message that was sent again, to go on in another invocation."""
+        """Report a message that was sent again to continue in another invocation."""
         self._metrics.put(NO_FEED, {Metric.HAND_OVERS: 1})
         self._log("message handed over", {"message_id": message_id, "hops": hops})
 
     def dead_lettered(self, message_id: str, error: IngestError) -> None:
-        """Report a message that no one understands, or that no worker outlives."""
+        """Report a dead-lettered message: of an unknown kind, or with work that killed each worker."""
         if isinstance(error, UnknownMessage):
             self._metrics.put(NO_FEED, {Metric.MESSAGES_UNKNOWN: 1})
         self._log("message dead-lettered", {"message_id": message_id, "reason": str(error)})
 
     def resent(self, work: WorkItem, times: int) -> None:
-        """Report that the message of stuck work was sent again."""
+        """Report that the message of stuck work was resent."""
         self._log("work sent again", {"work": work.name, "resent": times})
 
     def object_found(self, file: FileVersion) -> None:
@@ -110,15 +110,15 @@ def _rows(more: RowCounts, seconds: float) -> dict[str, Value]:
     return values | ({Metric.ROWS_PER_SECOND: more.rows_written / seconds} if seconds > 0 else {})
 
 
-REPORT_EVERY_S = 5.0  # while a block is written, which takes a slow table minutes
+REPORT_EVERY_S = 5.0  # while a block is written, which can take minutes with a slow table
 
 
 class ProgressReporter:
-    """Reports what one attempt adds to the row counts of some work, and what its writer met.
+    """Reports what one attempt adds to the row counts of some work, and its writer's statistics.
 
-    `row_counts` is what others have counted, and reported, before. Rows are reported right after the ledger has them,
-    so none is reported twice: a worker that is killed, or has lost its lease, has reported those up to its last
-    checkpoint. What writing met has happened whether the rows count or not.
+    `row_counts` is what earlier workers counted and reported. Rows are reported right after the ledger has counted
+    them, so none is reported twice: a worker that is killed or loses its lease has reported the rows up to its last
+    checkpoint. Write statistics are reported whether the rows count or not.
     """
 
     def __init__(self, feed: str, row_counts: RowCounts, lease: Lease, services: Services) -> None:
@@ -132,12 +132,12 @@ class ProgressReporter:
         self._counted_s = self._reported_s = self._clock.monotonic_s()
 
     def begin(self, writer: ItemWriter) -> ItemWriter:
-        """Take the writer that is used from now on; what it met before is not ours."""
+        """Use a writer from now on and return it; statistics from before are not reported."""
         self._writer, self._written = writer, writer.stats
         return writer
 
     def heartbeat(self) -> None:
-        """Pass the heartbeat on to the lease, and every few seconds report what writing has met.
+        """Pass the heartbeat on to the lease, and report write statistics every few seconds.
 
         Raises:
             LeaseLost, OutOfTime: as `Lease.heartbeat`.
@@ -147,7 +147,7 @@ class ProgressReporter:
             self.wrote()
 
     def counted(self, row_counts: RowCounts) -> None:
-        """Report what the ledger has counted since the last report; `row_counts` are its own of this work, absolute."""
+        """Report the rows counted since the last report; `row_counts` are the ledger's totals for this work."""
         now_s = self._clock.monotonic_s()
         self._reporter.progressed(
             self._feed, row_counts.since(self._row_counts), self._since(), now_s - self._counted_s
@@ -155,7 +155,7 @@ class ProgressReporter:
         self._row_counts, self._counted_s = row_counts, now_s
 
     def wrote(self) -> None:
-        """Report what writing has met since the last report."""
+        """Report write statistics since the last report."""
         self._reporter.progressed(self._feed, NOTHING, self._since(), 0.0)
 
     def _since(self) -> WriteStats:
@@ -165,7 +165,7 @@ class ProgressReporter:
 
 
 def finish_split_file(services: Services, file: FileVersion, feed: str) -> None:
-    """Close a file that is split if all its segments have ended or a newer version is known, and report it."""
+    """Close and report a split file if all its segments have ended or a newer version is known."""
     outcome = services.ledger.transitions.end_split(file, rejects=services.rejects_url(file))
     if outcome:
         Reporter(services).file_ended(file, feed, outcome)

@@ -1,4 +1,4 @@
-"""Does work that was claimed: splits a large file, loads a file or a segment, and writes how it ended."""
+"""Does claimed work: splits a large file, loads a file or a segment, and writes how it ended."""
 
 from dataclasses import replace
 from functools import partial
@@ -41,12 +41,12 @@ from ingest.worker.load import Load, check_limits
 from ingest.worker.ports import WorkerServices
 from ingest.worker.report import ProgressReporter, Reporter, finish_split_file
 
-# A message that came so often and makes progress is replaced by a new one, whose count begins anew.
+# After this many deliveries, a message whose work makes progress is replaced by a new one, whose count starts at one.
 RENEWED_DELIVERIES = 3
 
 
 class TaskRunner:
-    """Does one task after another, each with the settings that its file was begun with."""
+    """Does one task at a time, each with the settings with which its file was begun."""
 
     def __init__(self, settings: DeployedSettings, services: WorkerServices) -> None:
         self._settings = settings
@@ -55,10 +55,10 @@ class TaskRunner:
         self._reporter = Reporter(services)
 
     def do(self, task: Task) -> None:
-        """Bring a task to its end, and write that in the ledger.
+        """Do a task, and write its result in the ledger.
 
         Raises:
-            UnfinishedError: it goes on later, at its checkpoint.
+            UnfinishedError: the task continues later at its checkpoint.
             LeaseLost: another worker has taken it over.
         """
         progress = ProgressReporter(task.feed, task.row_counts, task.lease, self._services)
@@ -69,13 +69,13 @@ class TaskRunner:
             progress.wrote()
 
     def give_up(self, task: Task, error: FileFault) -> None:
-        """End the file of a task that is not tried any more."""
+        """End the file of a task that is not tried again."""
         progress = ProgressReporter(task.feed, task.row_counts, task.lease, self._services)
         attempt = Attempt(task, self._services.rejects_for(task.work.file), progress)
         self._end(attempt, attempt.stopped(error))
 
     def stop_segment(self, task: Task) -> None:
-        """Give a segment up whose file has ended."""
+        """Stop a segment whose file has ended."""
         self._end_segment(task, task.row_counts, Status.STOPPED)
 
     def _try(self, attempt: Attempt) -> Ending:
@@ -92,7 +92,7 @@ class TaskRunner:
             return attempt.stopped(error)
         except ServiceFault as fault:
             return attempt.failed(fault)
-        except Exception as error:  # a bug of ours: the message comes back and ends in the dead-letter queue
+        except Exception as error:  # a bug: the message comes back and ends in the dead-letter queue
             bug = InternalFault(f"The ingester failed with {type(error).__name__}; its log has the traceback.")
             bug.__cause__ = error
             return attempt.failed(bug)
@@ -119,9 +119,9 @@ class TaskRunner:
         return self._load_all(attempt.load, task, file)
 
     def _begin_anew(self, task: Task) -> ObjectSuperseded:
-        """Begin another attempt at a file, with the settings of today; return the error that ends this one.
+        """Begin another attempt at a file with the deployed settings; return the error that ends this attempt.
 
-        Whatever is done twice after a crash is the same again: one entry, and messages too many.
+        Repeating this after a crash has no further effect: there is one entry, and extra messages are duplicates.
         """
         file, feed = task.work.file, task.feed
         again = replace(file, retry=(file.retry or 0) + 1)
@@ -135,9 +135,9 @@ class TaskRunner:
         )
 
     def _may_split(self, task: Task, file: FileVersion, settings: LoadSettings) -> bool:
-        """Return whether a file is large, is not loaded as a whole already, and has a name that segments can share.
+        """Return whether to split a file: it is large, its load as a whole has not begun, and its version is known.
 
-        Rows that must be written in their order are not loaded side by side.
+        A file whose rows must be written in order is not split, because segments are loaded concurrently.
         """
         is_known = file.version == task.work.file.version
         is_begun = task.work.segment is not None or task.claimed.checkpoint is not None
@@ -167,7 +167,7 @@ class TaskRunner:
             file_id=task.work.file.file_id,
             order=order_text(task.order_ms),
             now_s=epoch_s(task.work.file.event_time)
-            or task.claimed.first_seen_s,  # whoever goes on makes the same items
+            or task.claimed.first_seen_s,  # the same for every worker, so that items are the same
             ends_early=not task.work.file.undo,
             heartbeat=lambda: self._heartbeat(attempt, feed),
             before_block=task.lease.before_block,
@@ -186,7 +186,7 @@ class TaskRunner:
         return Loaded(row_counts, file.size_bytes or 0, load.bytes_seen)
 
     def _heartbeat(self, attempt: Attempt, feed: Feed) -> None:
-        """Keep the lease; and where a table takes long for a block, save which of its rows it has."""
+        """Keep the lease. If a slow table takes long for a block, save which of its rows are written."""
         attempt.progress.heartbeat()
         load = attempt.load
         if not (load and load.has_moved and attempt.task.lease.is_checkpoint_due):
@@ -196,7 +196,7 @@ class TaskRunner:
             self._checkpoint(attempt, feed, checkpoint)
 
     def _checkpoint(self, attempt: Attempt, feed: Feed, checkpoint: Checkpoint) -> None:
-        """Save a checkpoint if it is time, and look whether the work is still wanted."""
+        """Save a checkpoint if it is time, and check that the work is still needed."""
         task = attempt.task
         if not task.lease.save(checkpoint):
             return
@@ -213,7 +213,7 @@ class TaskRunner:
         """Write how an attempt ended, and report it.
 
         Raises:
-            UnfinishedError: the work goes on later.
+            UnfinishedError: the work continues later.
         """
         task = attempt.task
         match ending:
@@ -243,7 +243,7 @@ class TaskRunner:
         return Outcome(status, row_counts, self._seconds(attempt.task), rejects, error)
 
     def _seconds(self, task: Task) -> float:
-        """Return how long ago the file was first seen."""
+        """Return the seconds since the file was first seen."""
         return max(0.0, self._services.clock.now_s() - task.begun_s)
 
     def _end_file(self, attempt: Attempt, outcome: Outcome) -> None:
@@ -262,7 +262,7 @@ class TaskRunner:
         self._reporter.segment_ended(task.work, task.feed, Outcome(status, row_counts, seconds))
 
     def _refuse_file(self, attempt: Attempt, error: IngestError) -> None:
-        """End a file of which no row was loaded here; its row counts are those of segments that have ended."""
+        """End a file of which this attempt loaded no row; it has the row counts of the segments that have ended."""
         task, file = attempt.task, attempt.task.work.file
         row_counts = self._ledger.queries.file_status(file).row_counts
         outcome = self._outcome(attempt, _status(error), row_counts, error)
@@ -270,7 +270,7 @@ class TaskRunner:
         self._reporter.file_ended(file, task.feed, ended)
 
     def _end_by_segment(self, attempt: Attempt, error: IngestError, own: RowCounts) -> None:
-        """End a file by one of its segments; it counts the segments that have ended, and this one."""
+        """End a file because of one of its segments; it counts this one and the segments that have ended."""
         task = attempt.task
         row_counts = self._ledger.queries.file_status(task.work.file).row_counts.plus(own)
         outcome = self._outcome(attempt, _status(error), row_counts, error)
@@ -295,13 +295,13 @@ class TaskRunner:
 
 
 def checkpoint_out_of_reach(attempt: Attempt, seconds: float) -> CheckpointOutOfReach | None:
-    """Return what is said of a file whose checkpoint no function can come to, if that is so; None if one can.
+    """Return the error of a file whose checkpoint no invocation can reach within its time; None if one can.
 
-    `seconds` were spent on the attempt until its time was up.
+    `seconds` is the duration of the attempt until its time was up.
     """
     share = attempt.load.share_read_again if attempt.load else None
     task = attempt.task
-    if not share or seconds < task.function_s / 2:  # too little was seen of how fast it is
+    if not share or seconds < task.function_s / 2:  # too short to estimate the speed
         return None
     if seconds / share < task.function_s - ABANDON_BEFORE_END_S:
         return None

@@ -1,4 +1,4 @@
-"""What becomes of a block's items in their table: one of each key is written, and each of them is counted once."""
+"""Writes a block's items: one for each key. Each row is counted exactly once."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -17,9 +17,9 @@ Write = Callable[[Items], WriteResult]
 
 @dataclass(frozen=True, slots=True)
 class WrittenBlock:
-    """What became of items: those the table did not refuse, how many of these were superseded and skipped, the keys of
-    the others, and the refused. `is_whole`: none was refused, and the table has all keys from here.
-    """
+    """The result of writing items: those that were not refused, counts of the superseded and skipped ones, the keys
+    that were written, and the refused items. `is_whole`: none was refused or skipped, so the table has all keys of this
+    block."""
 
     items: Items
     counts: RowCounts
@@ -29,10 +29,10 @@ class WrittenBlock:
 
 
 def write_items(items: Items, feed: Feed, write: Write) -> WrittenBlock:
-    """Write items so that the table is as if it had got one after the other; keys are distinct in each `write`.
+    """Write items with the effect of writing one after the other; keys are distinct in each call of `write`.
 
-    A row that is older than what the table has from its own file counts as written: the other supersedes it, or was
-    there before this one only because the file is loaded again.
+    If the table has a newer row of the same file, a row counts as written: the newer row supersedes it, or was there
+    first only because the file is loaded again.
     """
 
     def write_counted(some: Items) -> WriteResult:
@@ -48,7 +48,7 @@ def write_items(items: Items, feed: Feed, write: Write) -> WrittenBlock:
 
 
 def _write_winners(items: Items, folded: Folded, feed: Feed, write: Write) -> WrittenBlock:
-    """Write the item that decides of each key, and where the table refuses it, the next that does."""
+    """Write the deciding item of each key; if the table refuses it, write the key's next deciding item."""
     refused: list[Fault] = []
     tried: set[int] = set()
     skipped: dict[int, str] = {}
@@ -69,7 +69,7 @@ def _write_winners(items: Items, folded: Folded, feed: Feed, write: Write) -> Wr
 
 @dataclass(slots=True)
 class _Turns:
-    """Writes items whose rows may change what those before them have left: what is not folded, row by row."""
+    """Writes items that may depend on what earlier rows wrote: groups that cannot be folded, row by row."""
 
     items: Items
     write: Write
@@ -78,7 +78,7 @@ class _Turns:
     skipped: dict[int, str] = field(default_factory=dict)
 
     def run(self, folded: Folded, feed: Feed) -> WrittenBlock:
-        """Write all; return what became of them."""
+        """Write all items; return the result."""
         groups, versions = folded.groups or (), versions_of(self.items, feed)
         for rows in in_turns(groups if versions else self._write_folded(folded), versions, self.refused):
             self._note(rows, self.write(self.items.take(rows)))
@@ -90,7 +90,7 @@ class _Turns:
         return WrittenBlock(kept, _counts(len(kept) - len(deciding), skipped), keys, faults, not (faults or skipped))
 
     def _write_folded(self, folded: Folded) -> list[list[int]]:
-        """Write one item for each key; return the rows of those that were refused as a whole, and are not one row."""
+        """Write one item for each key; return the rows of those that were refused and consist of several rows."""
         groups = folded.groups or ()
         result = self.write(folded.items)
         last = [rows[-1] for rows in groups]
@@ -111,7 +111,7 @@ def _fault(record: int, refusal: Refusal) -> Fault:
 
 
 def _counts(superseded: int, skipped: Iterable[str]) -> RowCounts:
-    """Return how many rows were superseded, before or by the table, and how many skipped, by why."""
+    """Return the numbers of rows superseded, before writing or by the table, and skipped, by reason."""
     whys = list(skipped)
     skips = {f"rows_{why}": whys.count(why) for why in set(whys) - {DUPLICATE}}
     return RowCounts(rows_superseded=superseded + whys.count(DUPLICATE), **skips)
