@@ -1,7 +1,7 @@
-"""The write budget of a table in the ledger: what may be written to it, and the entry of each worker that writes.
+"""Write budgets of tables in the ledger: a table's limits, and the entry of each worker that writes to the table.
 
-All of a table is in one partition, so that one query has it. Entries are put without a condition: each worker has its
-own, under a name that no other has.
+A table's budget is one partition, so that one query returns all of it. Entries are written without a condition: each
+worker writes only its own, under a unique name.
 """
 
 import math
@@ -14,20 +14,20 @@ from ingest.contract import LedgerKeys
 from ingest.ledger.claims import BudgetEntry, TableBudget
 from ingest.ledger.table import ALWAYS, Item, LedgerTable
 
-KEPT_S = 86_400.0  # DynamoDB deletes an entry when it was not written for so long, if no worker has done it before
+KEPT_S = 86_400.0  # DynamoDB deletes an entry that was not written for this long, if no worker does it before
 
 
 class TableBudgets:
     """Reads and writes budgets. Each method is one request for a table.
 
-    All raise `ServiceFault` where the ledger does not answer.
+    All methods raise `ServiceFault` if the ledger does not respond.
     """
 
     def __init__(self, table: LedgerTable) -> None:
         self._table = table
 
     def put_worker(self, table: str, name: str, entry: BudgetEntry) -> None:
-        """Write a worker's entry: one write unit."""
+        """Write a worker's entry, which costs one write unit."""
         change = "SET n = :n, want = :want, place = :place, used = :used, expires = :expires"
         want = Decimal(f"{entry.want_per_s:.3f}") if entry.want_per_s < inf else "all"
         values: Item = {":n": entry.n, ":want": want, ":place": entry.place}
@@ -36,7 +36,7 @@ class TableBudgets:
         self._table.update("asking for write units", _worker_key(table, name), change, ALWAYS, values)
 
     def read_budget(self, table: str) -> TableBudget:
-        """Return what the ledger has of a table, as it is now: half a read unit for some 60 workers."""
+        """Return the current limits and entries of a table. One read unit is enough for some 60 workers."""
         query = {
             "KeyConditionExpression": "#pk = :pk",
             "ExpressionAttributeNames": {"#pk": LedgerKeys.PARTITION_KEY},
@@ -49,7 +49,7 @@ class TableBudgets:
         return TableBudget(str(head["limits"]) if head else None, entries)
 
     def delete_worker(self, table: str, name: str, *, n: int | None = None) -> None:
-        """Delete a worker's entry, or nothing if it has been written since it had this `n`."""
+        """Delete a worker's entry; with `n`, only if the entry still has that `n`."""
         condition: Item = {}
         if n is not None:
             condition = {"ConditionExpression": "n = :n", "ExpressionAttributeValues": {":n": n}}
@@ -61,13 +61,13 @@ class TableBudgets:
                 return
 
     def limits(self, tables: Iterable[str]) -> dict[str, str]:
-        """Return the limits of tables as they were deployed last, of those that have any."""
+        """Return the limits of tables as last deployed, of those that have limits."""
         found = self._table.items("reading write budgets", [_head_key(table) for table in tables])
         pk = LedgerKeys.PARTITION_KEY
         return {str(item[pk]).removeprefix(LedgerKeys.BUDGET_PREFIX): str(item["limits"]) for item in found}
 
     def keep_limits(self, deployed: Mapping[str, str | None]) -> None:
-        """Keep the limits of tables as they are deployed, None where there are none; nothing is written that is so."""
+        """Write the limits of tables as deployed, None where there are none; unchanged limits are skipped."""
         known = self.limits(deployed)
         for table, limits in deployed.items():
             if limits is None and table in known:

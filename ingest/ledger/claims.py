@@ -1,8 +1,7 @@
-"""Whose work is it, how did it end, and which version is newer? Values and decisions; knows no clock and no table.
+"""Values and decisions about claims, outcomes and the order of versions. Uses neither a clock nor a table.
 
-Which of two versions, of one key or of two, is newer is asked where `newest = "file"` wants it. A version has one order
-value, in milliseconds since 1970: fixed when it is claimed first, and read from its entry by each attempt, segment and
-retry.
+The order of versions, of one key or of several, matters where `newest = "file"`. A version has one order value, in
+milliseconds since 1970: fixed at its first claim, and read from its entry by each attempt, segment and retry.
 """
 
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ CHANGED_MARGIN_S = 2.0  # S3 gives an object's age in whole seconds, and the tim
 class LeaseToken:
     """The right to work on a file or segment until `until_s` (epoch seconds), given to one delivery of one message.
 
-    `worker` distinguishes two workers that were handed the same delivery, as a queue may do.
+    `worker` distinguishes two workers that received the same delivery, which a queue may cause.
     """
 
     message_id: str
@@ -32,16 +31,16 @@ class LeaseToken:
 
     @property
     def value(self) -> str:
-        """The lease's name in the ledger: it holds for one worker, and for no later delivery of the message."""
+        """The lease's name in the ledger. It is unique to a worker and a delivery of the message."""
         return f"{self.message_id}/{self.delivery}/{self.worker}"
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetEntry:
-    """What a worker claims of a table's write budget: how often it was written, the units a second it wants, its place.
+    """A worker's claim on a table's write budget: its number of writes, the write units per second it wants, its place.
 
-    `place` is higher than those it found when it joined: where few can write, they are those that came first. For who
-    looks on: the units a second it has used, and when it was written (epoch) by the worker's own clock.
+    `place` is higher than those the worker found when it joined: if only few workers can write, the lowest places do.
+    For display only: the units per second used, and the time of the write (epoch seconds, by the worker's own clock).
     """
 
     n: int
@@ -53,7 +52,7 @@ class BudgetEntry:
 
 @dataclass(frozen=True, slots=True)
 class TableBudget:
-    """The limits of a table as they were deployed last (JSON; None if there are none), and all workers' entries."""
+    """The limits of a table as last deployed (JSON; None if there are none), and all workers' entries."""
 
     limits: str | None
     entries: Mapping[str, BudgetEntry]
@@ -61,11 +60,11 @@ class TableBudget:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Work that is now ours, and how far others have come. `first_seen_s` is when it was claimed first.
+    """A successful claim, and how far earlier workers have come. `first_seen_s` is the time of the first claim.
 
-    Of a file also its feed's name, the fingerprint of the settings it was begun with, and its order value
-    (`ingest.ledger.claims`); a segment has its file's.
-    `deaths` is how many workers in a row have claimed it before without a sign of life: they were killed.
+    A file's claim has its feed's name, the fingerprint of the settings with which it was begun, and its order value; a
+    segment uses those of its file. `deaths` is how many workers in a row claimed it before and were killed: they
+    neither saved progress nor put it back.
     """
 
     first_seen_s: float
@@ -79,8 +78,8 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class ClaimStatus:
-    """What the ledger says of work that could not be claimed: its status, the token that holds or held it, a file's
-    feed."""
+    """The ledger's state of work that could not be claimed: its status, the token that holds or held the lease, a
+    file's feed."""
 
     status: str
     holder: str = ""
@@ -90,7 +89,7 @@ class ClaimStatus:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """How far the reconciler has looked for objects: up to which change (epoch seconds), and when at a whole day."""
+    """How far the reconciler has looked for changed objects: up to `until_s`, and at a whole day at `all_s` (epoch)."""
 
     until_s: float = 0.0
     all_s: float = 0.0
@@ -98,18 +97,18 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The work is done, or the message that holds its lease will bring it to an end: nothing to do."""
+    """The work is done, or the message that holds its lease will finish it: nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """An earlier delivery of this very message still holds the lease: come back when it has run out."""
+    """An earlier delivery of the same message holds the lease: try again when the lease has expired."""
 
 
 def judge_claim(known: ClaimStatus, token: LeaseToken) -> Duplicate | Busy:
     """Return what a refused claim means.
 
-    Another message's lease is never waited for: if its holder dies, that message comes back and carries on.
+    A lease of another message is not waited for: if its worker dies, that message comes back and its work continues.
 
     >>> judge_claim(ClaimStatus("LOADING", "m1/1/w"), LeaseToken("m1", 2, 0.0))
     Busy()
@@ -123,10 +122,10 @@ def judge_claim(known: ClaimStatus, token: LeaseToken) -> Duplicate | Busy:
 
 @dataclass(frozen=True, slots=True)
 class FileStatus:
-    """What the ledger says of a file: its status, whether it is the newest version of its key, its row counts.
+    """The ledger's state of a file: its status, whether it is the newest version of its key, its row counts.
 
-    The row counts of a file that is split count the segments that have ended. `settings` is the fingerprint of those it
-    was begun with, "" if that is not known.
+    The row counts of a split file are those of its segments that have ended. `settings` is the fingerprint of the
+    settings with which it was begun, "" if that is not known.
     """
 
     status: str
@@ -139,16 +138,16 @@ class FileStatus:
 
     @property
     def should_continue(self) -> bool:
-        """Whether it is still to be loaded."""
+        """Whether the file should still be loaded."""
         return self.is_newest and is_open(self.status)
 
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The newest version of a key that was reported and begun, and when; and what was found in the bucket last.
+    """The newest version of a key that was notified and begun, with the time; and what was last found in the bucket.
 
-    `found_changed` is when that was changed (digits only), by S3's clock as the time of a report is: what is found may
-    be taken up long after it was listed, by a worker whose clock is wrong.
+    `found_changed` is when the found object was changed (digits only), by S3's clock like the time of a notification.
+    The worker's clock is not used: it may be wrong, and the worker may begin long after the listing.
     """
 
     reported: FileVersion | None = None
@@ -157,16 +156,16 @@ class Newest:
     found_changed: str = ""
 
     def is_of(self, file: FileVersion) -> bool:
-        """Return whether an object found in the bucket is the newest version reported, by its eTag and its age.
+        """Return whether an object found in the bucket is the newest version notified, by eTag and time of change.
 
-        Contents may come back: A, B, A. The last A is not the first one if B was reported or found in between, or if
-        the object was changed after that was reported.
+        Contents may come back: A, B, A. The last A is not the first if B was notified or found in between, or if the
+        object was changed after the notification of the first.
         """
         if self.reported is None or not file.etag or self.reported.etag != file.etag:
             return False
         if self.found_etag != file.etag and self.found_changed > digits(self.reported_s + CHANGED_MARGIN_S):
             return False
-        if file.changed:  # also of a retry, which has no time of an event
+        if file.changed:  # a retry has this, too, but no event time
             return file.changed <= digits(self.reported_s + CHANGED_MARGIN_S)
         changed_s = epoch_s(file.event_time)
         return changed_s is None or self.reported_s >= changed_s - CHANGED_MARGIN_S
@@ -174,9 +173,9 @@ class Newest:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a file or segment ended. `seconds` passed since it was first claimed; `rejects` is where its rejects are.
+    """How a file or segment ended. `seconds` passed since its first claim; `rejects` is the URL of its rejects.
 
-    `checkpoint` is where another attempt may go on at a file that was not read to its end: `row_counts` may be ahead.
+    `checkpoint` is where another attempt at an unfinished file can continue; `row_counts` may be ahead of it.
     """
 
     status: str
@@ -188,9 +187,9 @@ class Outcome:
 
 
 def final_status(row_counts: RowCounts, *, object_bytes: int, bytes_seen: int | None = None) -> str:
-    """Return the status of a file that was read to its end: each byte of its object must have been seen.
+    """Return the status of a file that was read to its end: each byte of its object must have been read.
 
-    `bytes_seen` is how many were, if not those of the row counts, as of a file that is compressed.
+    `bytes_seen` is the number of bytes read, where the row counts do not have it, as for a compressed file.
 
     >>> final_status(RowCounts(rows_read=2, rows_written=1, bytes_read=9), object_bytes=9)
     'UNBALANCED'
@@ -202,9 +201,9 @@ def final_status(row_counts: RowCounts, *, object_bytes: int, bytes_seen: int | 
 
 
 def split_outcome(row_counts: RowCounts, *, is_newest: bool, object_bytes: int) -> tuple[str, IngestError | None]:
-    """Return how a file ends whose segments have all ended, or of which a newer version is known, and its error.
+    """Return the status and error of a split file whose segments have all ended, or of which a newer version is known.
 
-    That all rows are rejects is known only now, where the first segment has few.
+    If the first segment has few rows, only this check can find that all rows are rejects.
 
     >>> split_outcome(RowCounts(rows_read=11, rows_rejected=11), is_newest=True, object_bytes=0)[0]
     'FAILED'
@@ -215,15 +214,15 @@ def split_outcome(row_counts: RowCounts, *, is_newest: bool, object_bytes: int) 
     return status, None
 
 
-ORDER_DIGITS = 17  # so that order values compare as text
+ORDER_DIGITS = 17  # fixed width, so that order values compare as text
 
 
 @dataclass(frozen=True, slots=True)
 class KnownOrder:
-    """What is known of the order of an object's versions, each value None if there is none.
+    """What is known of the order of an object's versions; a value is None if it is not known.
 
-    `order_ms` is that of `version`, the newest that was notified; `found_ms` that of the last one that was found in the
-    bucket, which was changed at `found_changed` (digits, by S3's clock as the times of events are).
+    `order_ms` is the order value of `version`, the newest notified; `found_ms` is that of the object last found in the
+    bucket, which was changed at `found_changed` (digits, by S3's clock like the times of events).
     """
 
     version: str = ""
@@ -233,10 +232,10 @@ class KnownOrder:
 
 
 def next_order_ms(file: FileVersion, known: KnownOrder, now_s: float, *, least_ms: int = 0) -> int:
-    """Return the order value of a version that is not older than those known: its own if it has one already.
+    """Return the order value of a version that is not older than those known: its own if it already has one.
 
-    That is the time of the S3 event, or of the change of an object found in the bucket, or now; but later than the
-    versions before it. `least_ms` gives a version that is known a new value, at least that.
+    A new value is the time of the S3 event, or of the change of an object found in the bucket, or now; but later than
+    the values of the versions before it. `least_ms` gives a known version a new value, at least that.
 
     >>> a, b = (FileVersion("b", "k", sequencer=s, event_time="1970-01-01T00:00:05Z") for s in ("0A", "0B"))
     >>> next_order_ms(a, KnownOrder(), 9.0), next_order_ms(b, KnownOrder(a.version, 5000), 9.0)
@@ -251,13 +250,13 @@ def next_order_ms(file: FileVersion, known: KnownOrder, now_s: float, *, least_m
 
 
 def time_of(file: FileVersion, otherwise_s: float) -> int:
-    """Return when a version was written, in milliseconds, as far as is known; `otherwise_s` (epoch seconds) if not."""
+    """Return the time of a version in milliseconds since 1970; `otherwise_s` (epoch seconds) if it is not known."""
     written_s = epoch_s(file.event_time)
     return round((otherwise_s if written_s is None else written_s) * 1000)
 
 
 def oldest_ms(file: FileVersion, otherwise_s: float) -> int:
-    """Return an order value older than any that a time gives, among which a version's own time decides.
+    """Return an order value below any time in milliseconds; such values keep the order of the versions' times.
 
     >>> oldest_ms(FileVersion("b", "k", event_time="2026-11-22T00:00:00Z"), 0.0)
     1795305600
@@ -266,7 +265,7 @@ def oldest_ms(file: FileVersion, otherwise_s: float) -> int:
 
 
 def order_text(order_ms: int) -> str:
-    """Return an order value as items have it.
+    """Return an order value in the form that items have.
 
     >>> order_text(1_795_342_272_345)
     '00001795342272345'
@@ -275,5 +274,5 @@ def order_text(order_ms: int) -> str:
 
 
 def _is_after_found(file: FileVersion, time_ms: int, known: KnownOrder) -> bool:
-    """Return whether a version is newer than the one that was found last: it lies in the bucket now, or came later."""
+    """Return whether a version is newer than the one last found: found itself, or not dated before that one."""
     return not file.sequencer or digits(time_ms / 1000) >= known.found_changed

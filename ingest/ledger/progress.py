@@ -1,4 +1,4 @@
-"""How far files and segments have come, by what the ledger holds about them."""
+"""The progress of files and segments, from their ledger entries."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,14 +9,14 @@ from ingest.feeds.dialect import Csv
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import Entry, is_open
 
-COMPRESSED = (".gz", ".gzip", ".bz2", ".zst", ".zstd")  # by the key alone: the ledger has not seen the bytes
+COMPRESSED = (".gz", ".gzip", ".bz2", ".zst", ".zstd")  # judged by the key: the ledger does not have the bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A file's row counts so far, the share of its bytes that is done, its rows a second, its age since first seen.
+    """A file's row counts so far, the share of its bytes that is done, its rows per second, its age since first seen.
 
-    What is not known is None: of a compressed file, how many bytes are still to come.
+    A value that is not known is None: for a compressed file, the share.
     """
 
     row_counts: RowCounts
@@ -26,7 +26,7 @@ class Progress:
 
 
 def file_progress(entry: Entry, segments: Sequence[Entry], *, now_s: float, compressed: bool) -> Progress:
-    """Return how far a file has come; `segments` are all of its own if it is open and has any."""
+    """Return the progress of a file; `segments` are all of its segments if it is open and has any."""
     row_counts = _row_counts(entry, segments)
     begun_s = entry.first_seen_s
     return Progress(
@@ -38,14 +38,14 @@ def file_progress(entry: Entry, segments: Sequence[Entry], *, now_s: float, comp
 
 
 def segment_share(entry: Entry) -> float:
-    """Return the share of a segment's bytes that is done, by its last checkpoint."""
+    """Return the share of a segment's bytes that is done at its last checkpoint."""
     assert entry.work.segment is not None
     segment = entry.work.segment
     return entry.row_counts.bytes_read / max(1, segment.end_byte - segment.start.byte)
 
 
 def may_be_compressed(key: str, csv: Csv | None) -> bool:
-    """Return whether a file's size may be less than that of its text, by its feed's dialect and its name.
+    """Return whether a file may be smaller than its text, by its feed's dialect and its name.
 
     >>> may_be_compressed("orders/a.csv.gz", Csv()), may_be_compressed("orders/a.csv", Csv())
     (True, False)
@@ -55,7 +55,7 @@ def may_be_compressed(key: str, csv: Csv | None) -> bool:
 
 
 def _row_counts(entry: Entry, segments: Sequence[Entry]) -> RowCounts:
-    """Add up the segments' row counts: the file's own count those that have ended, and were read a moment earlier."""
+    """Return the sum of the segments' counts. The file's own entry was read earlier, with only ended segments."""
     if not segments or not is_open(entry.status):
         return entry.row_counts
     first = segments[0].work.segment
@@ -80,7 +80,7 @@ def _rate(rows: int, begun_s: float | None, until_s: float) -> float | None:
 
 @dataclass(slots=True)
 class DayCount:
-    """The files of a feed that ended on a day: how many in which way, their row counts and `seconds` together."""
+    """The files of a feed that ended on a day: their number by status, and sums of their row counts and `seconds`."""
 
     day: str
     feed: str
@@ -89,31 +89,31 @@ class DayCount:
     seconds: float = 0.0
 
     def add(self, entry: Entry) -> None:
-        """Count one more."""
+        """Count one more file."""
         self.statuses[entry.status] += 1
         self.row_counts = self.row_counts.plus(entry.row_counts)
         self.seconds += entry.seconds or 0.0
 
     @property
     def files(self) -> int:
-        """How many files ended; objects that were ignored are none."""
+        """The number of files that ended, without ignored objects."""
         return self.statuses.total() - self.ignored
 
     @property
     def ignored(self) -> int:
-        """How many objects were not to be loaded."""
+        """The number of objects that were ignored."""
         return self.statuses[Status.IGNORED]
 
     @property
     def failed(self) -> int:
-        """How many of them did not come to what they should: FAILED or UNBALANCED."""
+        """The number of files that ended FAILED or UNBALANCED."""
         return self.statuses[Status.FAILED] + self.statuses[Status.UNBALANCED]
 
 
 def by_day(ended: Iterable[tuple[str, Entry]]) -> Iterator[DayCount]:
-    """Yield the counts of files that come day by day, and feed by feed in each; nothing for what had none.
+    """Yield the counts of files that arrive in order of day, then feed; days and feeds without files yield nothing.
 
-    Undos are not counted: the file that one has undone is UNDONE, with what it had written.
+    Undos are not counted: the file that was undone is counted as UNDONE, with what it had written.
     """
     count: DayCount | None = None
     for day, entry in ended:
@@ -129,7 +129,7 @@ def by_day(ended: Iterable[tuple[str, Entry]]) -> Iterator[DayCount]:
 
 
 def total(counts: Iterable[DayCount]) -> DayCount:
-    """Return the sum of counts, under the name "total"."""
+    """Return the sum of counts, as the day "total"."""
     whole = DayCount("total", "")
     for count in counts:
         whole.statuses.update(count.statuses)

@@ -1,4 +1,4 @@
-"""What is in the ledger: by feed, status and day; by file. Every question is a query or a read by key."""
+"""Queries of the ledger: by feed, status and day, or by file. Each is a query or a read by key, never a scan."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -33,13 +33,13 @@ from ingest.reading.segments import Segment
 
 
 class TableQueries:
-    """Finds entries, and changes none."""
+    """Finds entries; changes none."""
 
     def __init__(self, table: LedgerTable) -> None:
         self._table = table
 
     def file_status(self, file: FileVersion) -> FileStatus:
-        """Return the status of a file, and whether it is the newest version of its key, as they are now."""
+        """Return the current status of a file, and whether it is the newest version of its key."""
         name = WorkItem(file).sort_key
         found = self._table.read("looking up a file", file, LedgerKeys.HEAD, name)
         item = self._summed(file, entry_in(found, name))
@@ -49,7 +49,7 @@ class TableQueries:
         return FileStatus(status, is_newest, row_counts_of(item), feed, settings, first_seen_s, order_ms)
 
     def unreported(self, file: FileVersion) -> Outcome | None:
-        """Return how a file ended whose outcome was not reported yet; None if it was, or the file has not ended."""
+        """Return the outcome of a file if it was not reported; None if it was, or the file has not ended."""
         item = self._file_item(file) or {"status": Status.LOADING}
         if is_open(str(item["status"])) or "reported" in item:
             return None
@@ -69,7 +69,7 @@ class TableQueries:
         return _entry(work, item) if item else None
 
     def settings(self, fingerprint: str) -> str | None:
-        """Return the text of settings that files were begun with, as `TableTransitions.keep_feeds` was given it."""
+        """Return the text of settings with which files were begun, as written by `TableTransitions.keep_feeds`."""
         key = settings_key(fingerprint)
         with aws_call(f"looking up settings in the ledger {self._table.dynamodb.name}"):
             item = self._table.dynamodb.get_item(Key=key, ConsistentRead=True).get("Item")
@@ -80,16 +80,16 @@ class TableQueries:
         return kept_feeds(self._table)
 
     def open_files(self, feed: str, *, newest_first: bool = False) -> Iterator[Entry]:
-        """Yield the files of a feed whose outcome was not reported yet, in the order they were first seen."""
+        """Yield the files of a feed whose outcome was not reported, in the order they were first seen."""
         return self._listed(f"{feed}#{LedgerKeys.OPEN}", newest_first=newest_first)
 
     def ended_files(self, feed: str, status: str, day: str, *, newest_first: bool = False) -> Iterator[Entry]:
-        """Yield the files of a feed that ended so on a day (YYYY-MM-DD, UTC), in the order they did."""
+        """Yield the files of a feed that ended with a status on a day (YYYY-MM-DD, UTC), in the order they ended."""
         return self._listed(f"{feed}#{status}#{day}", newest_first=newest_first)
 
     def versions(self, bucket: str, key: str) -> Iterator[Entry]:
         """Yield the entries of all versions of an object, oldest first."""
-        prefixes = (LedgerKeys.HEAD, LedgerKeys.FILE_PREFIX)  # in this order, as `entry_in` wants it
+        prefixes = (LedgerKeys.HEAD, LedgerKeys.FILE_PREFIX)  # in this order, which `entry_in` requires
         items = (item for prefix in prefixes for item in self._under(bucket, key, prefix))
         found = {str(item[LedgerKeys.SORT_KEY]): item for item in items}
         begun = begun_in(found.get(LedgerKeys.HEAD, {}))
@@ -97,37 +97,37 @@ class TableQueries:
         return (self._file_entry(entry_in(found, name)) for name in names)
 
     def segments(self, file: FileVersion) -> Iterator[Entry]:
-        """Yield the entries of a file's segments in their order."""
+        """Yield the entries of a file's segments in file order."""
         prefix = f"{LedgerKeys.SEGMENT_PREFIX}{file.version}#"
         return (_segment_entry(file, item) for item in self._under(file.bucket, file.key, prefix))
 
     def knows(self, file: FileVersion) -> bool:
-        """Return whether there is an entry of an object as it lies in the bucket now: found there, or reported.
+        """Return whether there is an entry of an object in its present version, found in the bucket or notified.
 
-        One that was ignored is not known: who asks wants it loaded.
+        An ignored object is not known, because the caller wants to load it.
         """
         return bool(self._known(file))
 
     def is_reported(self, file: FileVersion) -> bool:
-        """Return whether an object found in the bucket is the newest version that was reported, and was begun."""
+        """Return whether an object found in the bucket is the newest version notified, and was begun."""
         return bool(_reported(file, self._objects_items(file)))
 
     def _known(self, file: FileVersion) -> Item:
-        """Return the entry by which an object is known, as it is now; empty if there is none."""
+        """Return the current entry by which an object is known; empty if there is none."""
         return _known_in(file, self._objects_items(file))
 
     def _objects_items(self, file: FileVersion) -> dict[str, Item]:
-        """Return the HEAD of an object, the entry of its newest version, and that of the one that was found."""
+        """Return the HEAD of an object, and the entries of its newest version and of the version found."""
         found = self._table.read("looking up an object", file, LedgerKeys.HEAD)
         names = {WorkItem(file).sort_key, _newest_name(file, found.get(LedgerKeys.HEAD, {}))}
         return found | self._table.read("looking up an object", file, *names)
 
     def unknown(self, files: Iterable[FileVersion]) -> Iterator[FileVersion]:
-        """Yield the objects that `knows` does not: with two requests for each hundred, and more for those alone.
+        """Yield the objects for which `knows` is false, with two batch reads per hundred, and more reads for those
+        alone.
 
-        Where an object is known by a version whose worker has died, and which is not listed as open, that version is
-        yielded: no one else may come for it. The newest version of a key is looked at first, which is nearly always the
-        one.
+        If an object is known by a version whose worker has died and which is not listed as open, yield that version: no
+        other message may come for it. The newest version of a key is looked up first, which nearly always is the one.
         """
         files = iter(files)
         while portion := list(islice(files, MOST_KEYS)):
@@ -145,7 +145,7 @@ class TableQueries:
                     yield read_file(entry["file"])
 
     def _by_object(self, what: str, keys: list[dict[str, str]]) -> dict[str, Item]:
-        items = self._table.items(what, keys, is_consistent=False)  # what is not there yet is asked for again
+        items = self._table.items(what, keys, is_consistent=False)  # missing ones are read again, consistently
         return {str(item[LedgerKeys.PARTITION_KEY]): item for item in items}
 
     def _file_item(self, file: FileVersion) -> Item:
@@ -157,7 +157,7 @@ class TableQueries:
         return entry if summed is item else _entry(entry.work, summed)
 
     def _summed(self, file: FileVersion, item: Item) -> Item:
-        """Return a file's entry with what its segments came to so far. One that is not split, or has ended, has all."""
+        """Return a file's entry, with the sums of its ended segments if it is split and open."""
         if "plan" not in item or not is_open(str(item["status"])):
             return item
         counted = self._table.counted(file)
@@ -180,14 +180,13 @@ class TableQueries:
 
 
 class EndedFiles:
-    """What `TableQueries.ended_files` yields, with a hundredth of its requests. The operator may read so, the function
-    may not."""
+    """Yields what `TableQueries.ended_files` does with a hundredth of its requests, by reading entries in batches."""
 
     def __init__(self, table: LedgerTable) -> None:
         self._table = table
 
     def ended(self, feed: str, status: str, day: str) -> Iterator[Entry]:
-        """Yield the files of a feed that ended so on a day (YYYY-MM-DD, UTC), in the order they did."""
+        """Yield the files of a feed that ended with a status on a day (YYYY-MM-DD, UTC), in the order they ended."""
         listing = f"{feed}#{status}#{day}"
         query: Any = {"IndexName": LedgerKeys.INDEX, "KeyConditionExpression": Key(LedgerKeys.LISTING).eq(listing)}
         listed = iter(self._table.query("listing files", query))
@@ -200,7 +199,7 @@ class EndedFiles:
 
 
 def _newest(head: Item, item: Item) -> Newest:
-    """Return what is known of the newest version of an object, by its `HEAD` and the entry of what that names."""
+    """Return what is known of the newest version of an object, from its `HEAD` and the entry that this names."""
     found_etag, found_changed = str(head.get("found_etag", "")), str(head.get("found_changed", ""))
     if not item or "sequencer" not in head or item["status"] == Status.IGNORED:  # or it was only noted: not loaded
         return Newest(found_etag=found_etag, found_changed=found_changed)
@@ -210,13 +209,13 @@ def _newest(head: Item, item: Item) -> Newest:
 
 
 def _known_in(file: FileVersion, found: Mapping[str, Item]) -> Item:
-    """Return the entry by which an object is known, of those found; empty if it is not, or was ignored."""
+    """Return, from entries that were read, the one by which an object is known; empty if unknown or ignored."""
     own = entry_in(found, WorkItem(file).sort_key)
     return own if is_entry(own) else _reported(file, found)
 
 
 def _reported(file: FileVersion, found: Mapping[str, Item]) -> Item:
-    """Return the entry of the newest version of an object that was reported, if that is the object as it was found."""
+    """Return the entry of an object's newest notified version, if that is the version found; otherwise empty."""
     head = found.get(LedgerKeys.HEAD, {})
     item = entry_in(found, _newest_name(file, head)) if "sequencer" in head else {}
     return item if _newest(head, item).is_of(file) else {}
@@ -227,7 +226,7 @@ def _object(file: FileVersion) -> str:
 
 
 def _newest_name(file: FileVersion, head: Item) -> str:
-    """Return the sort key of the newest version of an object: the last that was notified, or itself if none was."""
+    """Return the sort key of an object's newest notified version; of the given version if none was notified."""
     sequencer = head.get("sequencer")
     return f"{LedgerKeys.FILE_PREFIX}{sequencer}" if sequencer else WorkItem(file).sort_key
 

@@ -1,4 +1,4 @@
-"""The row counts of a file: every row read ends exactly once in written, rejected, superseded or skipped."""
+"""The row counts of a file: each row read is counted exactly once as written, rejected, superseded or skipped."""
 
 from dataclasses import asdict, dataclass, fields
 from operator import add, attrgetter, sub
@@ -7,7 +7,7 @@ from ingest.contract import SKIPPED
 from ingest.errors import AllRowsRejected
 from ingest.feeds.feed import RowLimit
 
-WARNED_SHARE = 0.001  # of the rows; where more have the key of a later row, the feed's key is seldom the whole key
+WARNED_SHARE = 0.001  # of the rows: if more have the key of a later row, the feed's key is probably incomplete
 DUPLICATE_KEYS = "duplicate_keys"  # the code of that warning
 
 COUNTED = ("rows_read", "rows_written", "rows_rejected", "rows_superseded", "bytes_read")  # of every file
@@ -35,13 +35,13 @@ class RowCounts:
 
     @property
     def skipped(self) -> dict[str, int]:
-        """The rows that the table's own items kept from being written, by why (`SKIPPED`), where there are any."""
+        """The numbers of rows skipped because of an item in the table, by reason (`SKIPPED`); zeros are left out."""
         counts = {why: int(getattr(self, f"rows_{why}")) for why in SKIPPED}
         return {why: count for why, count in counts.items() if count}
 
     @property
     def rows_skipped(self) -> int:
-        """All of these together."""
+        """The number of all skipped rows."""
         return sum(self.skipped.values())
 
     @property
@@ -54,7 +54,7 @@ class RowCounts:
         return asdict(self)
 
     def listed(self) -> list[int]:
-        """Return the counts in their order, without zeros at the end: entries of the ledger have them so.
+        """Return the counts in order, without zeros at the end, as entries of the ledger have them.
 
         >>> RowCounts(rows_read=3, rows_written=2, bytes_read=9, rows_exists=1).listed()
         [3, 2, 0, 0, 9, 0, 1]
@@ -65,7 +65,7 @@ class RowCounts:
         return values
 
     def document(self) -> dict[str, int]:
-        """Return the counts as documents, events and logs have them: why rows were skipped only where some were.
+        """Return the counts for documents, events and logs. Reasons for skipping are included only if they occur.
 
         >>> RowCounts(rows_read=3, rows_written=2, rows_exists=1).document()["rows_skipped"]
         1
@@ -75,11 +75,11 @@ class RowCounts:
         return rows | {"rows_skipped": self.rows_skipped} | whys | {"bytes_read": self.bytes_read}
 
     def plus(self, more: "RowCounts") -> "RowCounts":
-        """Return the sum."""
+        """Return the sum of two row counts."""
         return RowCounts(*map(add, _values(self), _values(more)))
 
     def since(self, before: "RowCounts") -> "RowCounts":
-        """Return what was counted after an earlier moment."""
+        """Return what was counted since an earlier moment."""
         return RowCounts(*map(sub, _values(self), _values(before)))
 
     def exceeds(self, limit: RowLimit) -> bool:
@@ -105,7 +105,7 @@ class RowCounts:
         return enough and found > (limit.share or 0) * self.rows_read
 
     def warning(self) -> dict[str, str] | None:
-        """Return the code and the sentence of what a file that loads may have wrong; None if nothing stands out.
+        """Return the code and message of a possible mistake in a file that was loaded; None if there is none.
 
         >>> RowCounts(rows_read=1000, rows_written=999, rows_superseded=1).warning()
         >>> RowCounts(rows_read=1000, rows_written=900, rows_superseded=100).warning()["code"]
@@ -120,7 +120,7 @@ class RowCounts:
         return {"code": DUPLICATE_KEYS, "message": sentence}
 
     def has_only_rejects(self, *, at_end: bool) -> bool:
-        """Return whether nothing but rejects has come of enough rows: of 1,000, or of more than ten at the file's end.
+        """Return whether all rows are rejects, of at least 1,000 rows, or of more than ten at the file's end.
 
         >>> RowCounts(rows_read=999, rows_rejected=999).has_only_rejects(at_end=False)
         False
@@ -134,7 +134,7 @@ NOTHING = RowCounts()
 
 
 def all_rows_rejected(row_counts: RowCounts, *, at_end: bool) -> AllRowsRejected:
-    """Return what is said of a file whose rows, or its first ones, were all rejected."""
+    """Return the error of a file whose rows, or first rows, were all rejected."""
     which = f"All {row_counts.rows_read:,} rows" if at_end else f"All of the first {row_counts.rows_read:,} rows"
     return AllRowsRejected(
         f"{which} were rejected, and nothing was written: the file is of another kind, or the feed is wrong. "

@@ -1,6 +1,6 @@
-"""The ledger in DynamoDB: leases, transitions and queries over one table; docs/ledger.md has the schema.
+"""The ledger in DynamoDB: leases, transitions and queries on one table; docs/ledger.md has the schema.
 
-In here are the leases: which version of a key is the newest, who works on what, and how far it is.
+This module has the leases: which version of a key is the newest, who works on what, and how far it has come.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,11 +40,11 @@ from ingest.ledger.work_item import FILE_STEPS, Checkpoint, SegmentPlan, WorkIte
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-BEGIN_ATTEMPTS = 10  # while others note and begin versions of the same key
+BEGIN_ATTEMPTS = 10  # while other workers change the HEAD of the same key
 
 
 class TableLedger:
-    """All of the ledger. Each part asks for the time itself."""
+    """The whole ledger. Each part reads the clock itself."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class TableLedger:
         keep_days: Callable[[], float] = lambda: KEEP_DAYS,
         update_item: Callable[..., Any] | None = None,
     ) -> None:
-        """`keep_days` is asked for when an entry is written that expires; `update_item`: see `LedgerTable`."""
+        """`keep_days` is called whenever an entry that expires is written; `update_item`: see `LedgerTable`."""
         self.table = LedgerTable(dynamodb=table, clock=clock, keep_days=keep_days, update_item=update_item)
         self.queries = TableQueries(self.table)
         self.leases = TableLeases(self.table, self.queries)
@@ -63,16 +63,16 @@ class TableLedger:
 
 
 class TableLeases:
-    """Takes leases, and writes what only their holder may."""
+    """Takes leases, and makes the changes that only their holder may make."""
 
     def __init__(self, table: LedgerTable, queries: TableQueries) -> None:
         self._table = table
         self._queries = queries
-        self._unseen: set[str] = set()  # objects of which the ledger knew nothing when they were looked up
+        self._unseen: set[str] = set()  # objects without a HEAD when they were looked up
 
     def prefetch(self, files: Sequence[FileVersion]) -> None:
-        """Look up several objects at once. `begin` then takes those that are new for new, and its write fails if they
-        are not any more; all others it reads again."""
+        """Look up several objects at once. `begin` then treats those without a HEAD as new, and reads all others again.
+        If an object is no longer new, its write fails."""
         self._unseen = set()
         if len(files) > 1:
             keys = {file.url: key_of(file, LedgerKeys.HEAD) for file in files}
@@ -80,14 +80,14 @@ class TableLeases:
             self._unseen = {url for url, key in keys.items() if key[LedgerKeys.PARTITION_KEY] not in found}
 
     def note_newest(self, file: FileVersion, *, least_ms: int = 0) -> int | None:
-        """Remember a version as the newest of its key; return its order value, None if a newer one is known already.
+        """Note a version as the newest of its key; return its order value, or None if a newer version is known already.
 
         `least_ms` gives it a new order value (`next_order_ms`).
 
-        One without a sequencer was found in the bucket (`worker.reconcile`) and cannot be compared. It is remembered by
-        its eTag, so that its own notification, should it come late, is known as old; and it is old itself if its own
-        notification was taken first, as its entry says. A notification that was only noted, by a worker that died
-        there, does not count: no one else may come for the object.
+        A version without a sequencer was found in the bucket (`worker.reconcile`) and cannot be compared. It is noted
+        by its eTag, so that its own notification, if it arrives later, is recognized as late. It is itself late if its
+        notification was taken first, as its entry shows. A notification that was only noted, by a worker that then
+        died, does not count: no other message may come for the object.
         """
         head = self._table.read("looking up an object", file, LedgerKeys.HEAD).get(LedgerKeys.HEAD, {})
         for _ in range(BEGIN_ATTEMPTS):
@@ -103,11 +103,11 @@ class TableLeases:
     def begin(
         self, file: FileVersion, *, feed: str, token: LeaseToken, settings: str = ""
     ) -> Claimed | ClaimStatus | None:
-        """Note a version as the newest of its key, and take its lease: as `note_newest` and `claim`, mostly by one
+        """Note a version as the newest of its key and take its lease, as `note_newest` and `claim`, usually in one
         write.
 
         Return None if a newer version is known. A version that is claimed for the first time is begun in the HEAD of
-        its object, and has no entry yet (`ingest.ledger.begun`).
+        its object, and does not have an entry yet (`ingest.ledger.begun`).
         """
         head = self._head(file)
         for _ in range(BEGIN_ATTEMPTS):
@@ -138,7 +138,7 @@ class TableLeases:
         return is_late(file, head) if file.sequencer else self._queries.is_reported(file)
 
     def _may_have_entry(self, file: FileVersion, head: Item) -> bool:
-        """Return whether a version was begun before, or is another attempt. A found one may be any of those known."""
+        """Return whether a version was begun before, or is a retry. A version found in the bucket is looked up."""
         if file.retry or file.sequencer:
             return bool(file.retry or head.get("sequencer") == file.version)
         return is_entry(read_entry(self._table, "looking up a file", file))
@@ -146,7 +146,7 @@ class TableLeases:
     def _note(
         self, what: str, file: FileVersion, head: Item, order_ms: int, begun: Item | None = None
     ) -> tuple[bool, Item]:
-        """Note a version as the newest of its key, and what is `begun` of it, unless HEAD has changed; return it."""
+        """Note a version, and what is `begun` of it, unless HEAD has changed; return whether it was noted, and HEAD."""
         noted: Item = {"sequencer": file.version, "order_ms": order_ms}
         if not file.sequencer:
             noted = {"found_etag": file.etag or "~", "found_at": iso(self._table.clock.now_s())}
@@ -160,10 +160,10 @@ class TableLeases:
     def claim(
         self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "", order_ms: int = 0
     ) -> Claimed | ClaimStatus:
-        """Take the lease; return how far the work has come, or the status that does not allow it.
+        """Take the lease; return how far the work has come, or the status that does not allow the claim.
 
-        A file that was begun with other settings keeps them, and the name of its feed; one that was claimed before, or
-        is another attempt, keeps its order value.
+        A file that was begun with other settings keeps them and the name of its feed. A file that was claimed before,
+        or is another attempt, keeps its order value.
         """
         if work.segment is None:
             write_out(self._table, work.file)
@@ -171,7 +171,7 @@ class TableLeases:
         if not is_ours and str(item.get("settings", settings)) != settings:
             is_ours, item = self._take(work, token, ("", {}), order_ms)
         is_ours = is_ours or (item.get("status"), item.get("lease")) == (Status.LOADING, token.value)
-        if not is_ours:  # by the second look: it was ours already, and only the answer was lost
+        if not is_ours:  # nor was it claimed by an earlier request of ours whose response was lost
             status, lease = str(item.get("status", "")), str(item.get("lease", ""))
             return ClaimStatus(status, lease, float(item.get("lease_until", 0.0)), str(item.get("feed", "")))
         name, begun_with = str(item.get("feed", "")), str(item.get("settings", ""))
@@ -181,7 +181,7 @@ class TableLeases:
         )
 
     def _take(self, work: WorkItem, token: LeaseToken, new: tuple[str, Item], order_ms: int) -> tuple[bool, Item]:
-        """Claim some work, with what a new entry gets; settings among it must be those it has, if it has any."""
+        """Claim work, setting the attributes of a new entry; fail if the entry has other settings than these."""
         more, values = new
         now = number(self._table.clock.now_s())
         condition, states = allowed(steps_of(work)["claim"])
@@ -192,14 +192,14 @@ class TableLeases:
         if work.segment is None:
             change, values = f"{change}, order_ms = if_not_exists(order_ms, :order)", values | {":order": order_ms}
         change += " ADD attempts :one, claims_in_a_row :one"
-        change += " REMOVE #error, ended, reported, seconds"  # the last three are of one that was ignored
-        change += "" if work.segment else ", expires"  # what is open does not
+        change += " REMOVE #error, ended, reported, seconds"  # the last three are from an ignored object
+        change += "" if work.segment else ", expires"  # open files do not expire
         values |= states | {":to": FILE_STEPS["claim"].target, ":lease": token.value, ":one": 1}
         values |= {":until": number(token.until_s), ":now": now}
         return self._table.update("claiming", entry_key(work), change, condition, values)
 
     def renew(self, work: WorkItem, token: LeaseToken) -> None:
-        """Hold the lease until `token.until_s`.
+        """Extend the lease until `token.until_s`.
 
         Raises:
             LeaseLost: another worker has taken it.
@@ -207,7 +207,7 @@ class TableLeases:
         self._held("renewing a lease", work, token, "save", "", {})
 
     def take_turn(self, token: LeaseToken) -> Looked | None:
-        """Run the reconciler, or go on, until `token.until_s`; return how far it has looked, None if another runs."""
+        """Take or extend the reconciler's lease until `token.until_s`; return its progress, None if another has it."""
         values = {":lease": token.value, ":until": number(token.until_s), ":now": number(self._table.clock.now_s())}
         condition = "attribute_not_exists(#pk) OR lease_until <= :now OR lease = :lease"
         change = "SET lease = :lease, lease_until = :until"
@@ -215,7 +215,7 @@ class TableLeases:
         return Looked(float(item.get("looked_until", 0)), float(item.get("looked_all", 0))) if is_ours else None
 
     def end_turn(self, token: LeaseToken, looked: Looked | None = None) -> None:
-        """Let others run the reconciler; nothing is written if another does already."""
+        """Release the reconciler's lease; nothing is written if another run has it."""
         change, values = "SET lease_until = :zero", {":zero": 0, ":lease": token.value}
         if looked:
             change += ", looked_until = :until, looked_all = :all"
@@ -223,7 +223,7 @@ class TableLeases:
         self._table.update("ending a turn", RECONCILER_KEY, change, "lease = :lease", values)
 
     def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint) -> None:
-        """Write how far the work is done, and hold the lease until `token.until_s`.
+        """Write a checkpoint, and extend the lease until `token.until_s`.
 
         Raises:
             LeaseLost: another worker has taken it; nothing is written.
@@ -234,7 +234,7 @@ class TableLeases:
         self._held("saving a checkpoint", work, token, "save", change, values)
 
     def save_plan(self, file: FileVersion, token: LeaseToken, plan: SegmentPlan) -> None:
-        """Write how far a file is split, and hold the lease until `token.until_s`.
+        """Write how far a file is split, and extend the lease until `token.until_s`.
 
         Raises:
             LeaseLost: another worker has taken it; nothing is written.
@@ -245,7 +245,7 @@ class TableLeases:
         self._held("saving a plan", WorkItem(file), token, "save", change, values)
 
     def put_back(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint | None, error: IngestError) -> None:
-        """Give the lease back, with how far the work is done and why it is not finished.
+        """Release the lease, and write the checkpoint and the reason why the work is not finished.
 
         Raises:
             LeaseLost: another worker has taken it; nothing is written.
@@ -255,7 +255,7 @@ class TableLeases:
         self._held("putting work back", work, token, "put back", change, values)
 
     def _held(self, what: str, work: WorkItem, token: LeaseToken, step: str, change: str, values: Item) -> None:
-        """Change an entry whose lease we hold, and the lease with it."""
+        """Change an entry whose lease we hold, and its lease."""
         steps = steps_of(work)
         condition, states = allowed(steps[step])
         until_s = token.until_s if steps[step].target == steps[step].sources[0] else 0.0
@@ -267,7 +267,7 @@ class TableLeases:
 
 
 def _new(work: WorkItem, feed: str, settings: str, now_s: float) -> tuple[str, Item]:
-    """Return what an entry gets when it is claimed first; a segment's was written when it was planned."""
+    """Return what an entry gets at its first claim; a segment's entry was written when the segment was planned."""
     if work.segment is not None:
         return "", {}
     values: Item = {":file": file_fields(work.file), ":feed": feed, ":listing": f"{feed}#{LedgerKeys.OPEN}"}
@@ -278,13 +278,13 @@ def _new(work: WorkItem, feed: str, settings: str, now_s: float) -> tuple[str, I
 
 
 def known_order(head: Item) -> KnownOrder:
-    """Return what the HEAD of an object says of the order of its versions."""
+    """Return what the HEAD of an object has on the order of its versions."""
     order_ms, found_ms = (int(head[name]) if name in head else None for name in ("order_ms", "found_ms"))
     return KnownOrder(str(head.get("sequencer", "")), order_ms, found_ms, str(head.get("found_changed", "")))
 
 
 def _progress(checkpoint: Checkpoint) -> tuple[str, Item]:
-    """Return the change that writes a checkpoint and its row counts, and its values."""
+    """Return the change that writes a checkpoint and its row counts, and the values."""
     counts, count_values = set_row_counts(checkpoint.row_counts)
     places, place_values = set_checkpoint(checkpoint)
     return counts + places, count_values | place_values

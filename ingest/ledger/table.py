@@ -1,4 +1,4 @@
-"""The ledger table: its items, and one way to change them: by key, on the condition that a step of `states` gives."""
+"""The ledger table: reads of its items, and changes by key on the condition of a step (`ingest.ledger.work_item`)."""
 
 import math
 import zlib
@@ -33,24 +33,24 @@ from ingest.reading.blocks import Position
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-MAX_MESSAGE = 2000  # characters of an error, so that no sentence makes the item larger than the table takes
+MAX_MESSAGE = 2000  # characters of an error message, so that the item does not exceed DynamoDB's limit
 TRANSACTION_ATTEMPTS = 10  # many workers may end segments of one file at the same moment
-COUNT_ENTRIES = 128  # of a file that is split, each for a share of its segments (docs/decisions/0020)
-KEEP_DAYS = 400  # as `ledger_days` of infra.settings has it
+COUNT_ENTRIES = 128  # of a split file, each for a part of its segments (docs/decisions/0020)
+KEEP_DAYS = 400  # the default of `ledger_days` in infra.settings
 DAY_S = 86_400
 MOST_KEYS = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-PAUSE_S = 0.2  # before what the table had no capacity for is asked again
+PAUSE_S = 0.2  # before unprocessed keys are requested again
 RECONCILER_KEY = dict.fromkeys((LedgerKeys.PARTITION_KEY, LedgerKeys.SORT_KEY), LedgerKeys.RECONCILER)
-ALWAYS = "attribute_exists(#pk) OR attribute_not_exists(#pk)"  # a condition that holds
+ALWAYS = "attribute_exists(#pk) OR attribute_not_exists(#pk)"  # a condition that always holds
 _RESERVED = {"#status": "status", "#file": "file", "#error": "error", "#plan": "plan", "#at": "at"}
 _RESERVED |= {"#pk": LedgerKeys.PARTITION_KEY, "#start": "start", "#end": "end", "#window": "window"}
 _TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-_NUMBERS = ("size_bytes", "retry")  # of a file
+_NUMBERS = ("size_bytes", "retry")  # fields of a file that are integers
 Item = dict[str, Any]
 
 
 class LedgerClock(Protocol):
-    """What the ledger needs of a clock: the time of an entry, and to wait for another transaction."""
+    """The time functions that the ledger uses: for the times in entries, and for pauses before retries."""
 
     def now_s(self) -> float:
         """Return epoch seconds."""
@@ -63,9 +63,9 @@ class LedgerClock(Protocol):
 
 
 class LedgerTable:
-    """Reads and changes items of the ledger table. `dynamodb` is the table as boto3 has it.
+    """Reads and changes items of the ledger table. `dynamodb` is the table as a boto3 resource.
 
-    `update_item` takes and answers requests as that does, if it shall not have them itself.
+    `update_item`, if given, is called instead of the resource's method, with the same arguments and responses.
     """
 
     def __init__(
@@ -79,18 +79,18 @@ class LedgerTable:
         self.dynamodb = dynamodb
         self._update_item = update_item or dynamodb.update_item
         self.clock = clock
-        self.begun_here: Item = {}  # what this process has begun last in a HEAD, with the key of its entry
+        self.begun_here: Item = {}  # what this process last began in a HEAD, with the key of its entry
         self._keep_days = keep_days
 
     def expires(self) -> Item:
-        """Return the value `:expires`, for what changes now for the last time, as far as is known.
+        """Return the value `:expires`, for an entry whose last change, as far as is known, is now.
 
-        DynamoDB takes whole seconds, and deletes within days of them.
+        It is in whole seconds, as DynamoDB requires; DynamoDB deletes the item within days after that time.
         """
         return {":expires": math.ceil(self.clock.now_s() + self._keep_days() * DAY_S)}
 
     def update(self, what: str, key: Mapping[str, str], change: str, condition: str, values: Item) -> tuple[bool, Item]:
-        """Change an item on a condition; return whether it held, and the item as it is now."""
+        """Change an item on a condition; return whether the condition held, and the current item."""
         expressions = _expressions(change, condition, values)
 
         def send() -> Any:
@@ -108,9 +108,9 @@ class LedgerTable:
         return True, answer.get("Attributes", {})
 
     def transact(self, what: str, *changes: tuple[Mapping[str, str], str, str, Item]) -> tuple[int, ...]:
-        """Make several changes, each (key, change, condition, values), or none.
+        """Make all of several changes, each (key, change, condition, values), or none of them.
 
-        Return the numbers of those, from 0, whose conditions did not hold: none if all were made.
+        Return the indexes, from 0, of the changes whose conditions did not hold; empty if all were made.
         """
         updates: list[Any] = [
             {"Update": {"TableName": self.dynamodb.name, "Key": key, **_expressions(change, condition, values)}}
@@ -131,7 +131,7 @@ class LedgerTable:
         return ()
 
     def _persist(self, send: Callable[[], Any]) -> Any:
-        """Send a request again while a transaction of others is in its way; nothing is written of those that fail."""
+        """Retry a request while other transactions conflict with it; a failed request has written nothing."""
         for attempt in range(TRANSACTION_ATTEMPTS - 1):
             try:
                 return send()
@@ -142,15 +142,15 @@ class LedgerTable:
         return send()
 
     def read(self, what: str, file: FileVersion, *sort_keys: str) -> dict[str, Item]:
-        """Return items of a file by sort key, one after another, as they are; those that are not there are left out."""
+        """Return items of a file by sort key, read consistently one by one; missing items are left out."""
         keys = [key_of(file, sort_key) for sort_key in sort_keys]
         with aws_call(f"{what} in the ledger {self.dynamodb.name}"):
             found = [self.dynamodb.get_item(Key=key, ConsistentRead=True).get("Item") for key in keys]
         return {str(item[LedgerKeys.SORT_KEY]): item for item in found if item}
 
     def counted(self, file: FileVersion) -> Item:
-        """Return what the segments of a file that have ended come to, as attributes of the file: `counted`, which are
-        the row counts and the number of segments, and when the last of them ended. Empty if none has."""
+        """Return the sums of a file's ended segments, as attributes of the file: `counted`, which has the row counts
+        and the number of segments, and `moved`, when the last of them ended. Empty if no segment has ended."""
         sort_key = Key(LedgerKeys.SORT_KEY).begins_with(f"{LedgerKeys.COUNT_PREFIX}{file.version}#")
         condition = Key(LedgerKeys.PARTITION_KEY).eq(f"{file.bucket}/{file.key}") & sort_key
         query = {"KeyConditionExpression": condition, "ConsistentRead": True}
@@ -162,7 +162,7 @@ class LedgerTable:
         return {"counted": sums, "moved": max(share["moved"] for share in shares)} if shares else {}
 
     def items(self, what: str, keys: Iterable[Item], *, is_consistent: bool = True) -> Iterator[Item]:
-        """Yield the items of some keys, each asked for once, in any order; those that are not there are left out."""
+        """Yield the items of some keys, which must be distinct, in any order; missing items are left out."""
         rest, pause_s = list(keys), 0.0
         while rest:
             self.clock.sleep(pause_s)
@@ -174,7 +174,7 @@ class LedgerTable:
             rest, pause_s = left + rest[MOST_KEYS:], PAUSE_S if left else 0.0
 
     def query(self, what: str, query: Any) -> Iterator[Item]:
-        """Yield what a query finds, page after page."""
+        """Yield the items that a query finds, from all pages."""
         while True:
             with aws_call(f"{what} in the ledger {self.dynamodb.name}"):
                 page: Any = self.dynamodb.query(**query)
@@ -195,12 +195,12 @@ def entry_key(work: WorkItem) -> dict[str, str]:
 
 
 def settings_key(fingerprint: str) -> dict[str, str]:
-    """Return the key of the item that keeps settings files were begun with."""
+    """Return the key of the item that keeps the settings with which files were begun."""
     return {LedgerKeys.PARTITION_KEY: LedgerKeys.SETTINGS, LedgerKeys.SORT_KEY: fingerprint}
 
 
 def feed_key(name: str) -> dict[str, str]:
-    """Return the key of the item that says which settings a feed has."""
+    """Return the key of the item that has the latest settings of a feed."""
     return {LedgerKeys.PARTITION_KEY: LedgerKeys.FEEDS, LedgerKeys.SORT_KEY: name}
 
 
@@ -215,14 +215,14 @@ def kept_feeds(table: LedgerTable) -> dict[str, KeptFeed]:
 
 
 def unpack(item: Item) -> str:
-    """Return the text that an item keeps; it is compressed, because a feed may have thousands of columns."""
+    """Return the text in an item. It is stored compressed, because a feed may have thousands of columns."""
     return zlib.decompress(bytes(item["packed"])).decode()
 
 
 def count_key(work: WorkItem) -> dict[str, str]:
-    """Return the key of the entry that counts a segment when it has ended.
+    """Return the key of the entry in which a segment is counted when it has ended.
 
-    One entry for a whole file would be in the way of itself: of two transactions on an entry one is cancelled.
+    With a single entry per file, transactions would conflict: of two on the same entry, one is cancelled.
     """
     assert work.segment is not None
     number = zlib.crc32(b"%d" % work.segment.start.byte) % COUNT_ENTRIES
@@ -230,12 +230,12 @@ def count_key(work: WorkItem) -> dict[str, str]:
 
 
 def steps_of(work: WorkItem) -> dict[str, Step]:
-    """Return the steps that a file, or a segment, may take."""
+    """Return the steps that a file or a segment can take."""
     return FILE_STEPS if work.segment is None else SEGMENT_STEPS
 
 
 def allowed(step: Step) -> tuple[str, Item]:
-    """Return the condition of a step, and the values in it but for `:lease` and `:now`."""
+    """Return the condition of a step, and the values in it except `:lease` and `:now`."""
     states = [state for state in step.sources if state != NEW]
     values: Item = {f":from{n}": state for n, state in enumerate(states)}
     condition = f"#status IN ({', '.join(values)})" if states else ""
@@ -255,41 +255,41 @@ def _expressions(change: str, condition: str, values: Item) -> Any:
 
 
 def _is_temporary(error: ClientError) -> bool:
-    """Return whether trying again at once may help. botocore does not see why a transaction was cancelled."""
+    """Return whether retrying at once may help. botocore does not evaluate why a transaction was cancelled."""
     reasons = {error_code(error), *_reasons(error)}
     return "ConditionalCheckFailed" not in reasons and not _TEMPORARY.isdisjoint(reasons)
 
 
 def _reasons(error: ClientError) -> list[str]:
-    """Return why a transaction was cancelled, one reason for each of its changes."""
+    """Return the reasons why a transaction was cancelled, one for each of its changes."""
     reasons: Any = error.response.get("CancellationReasons", [])
     return [str(reason.get("Code")) for reason in reasons]
 
 
 def plain(item: Mapping[str, Any]) -> Item:
-    """Return an item that is DynamoDB JSON, as one that came with an error is even in the resource layer."""
+    """Return an item from DynamoDB JSON, which is what an error response has even in the resource layer."""
     return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
 
 
 def number(seconds: float) -> Decimal:
-    """Return a time as the ledger has it."""
+    """Return a time as the ledger stores it."""
     return Decimal(f"{seconds:.3f}")
 
 
 def file_fields(file: FileVersion) -> Item:
-    """Return what is known of a file, as the ledger has it."""
+    """Return the known fields of a file, as the ledger stores them."""
     return {name: value for name, value in asdict(file).items() if value is not None}
 
 
 def read_file(fields: Item) -> FileVersion:
-    """Return a file from what an entry has of it."""
+    """Return a file from its fields in an entry."""
     known = {name: value for name, value in fields.items() if name in FileVersion.__slots__}
     return FileVersion(**known | {name: int(known[name]) for name in _NUMBERS if name in known})
 
 
 def set_fields(fields: Item, *, if_new: bool = False) -> tuple[str, Item]:
-    """Return the change that sets attributes, to follow another change, and its values; `if_new`: only where they are
-    not there."""
+    """Return the change that sets attributes, to append to another change, and its values. `if_new`: set only
+    attributes that do not exist."""
     names = {name: mark for mark, name in _RESERVED.items()}
     marked = {name: names.get(name, name) for name in fields}
     new = {name: f"if_not_exists({mark}, :{name})" if if_new else f":{name}" for name, mark in marked.items()}
@@ -298,7 +298,7 @@ def set_fields(fields: Item, *, if_new: bool = False) -> tuple[str, Item]:
 
 
 def error_fields(error: IngestError) -> Item:
-    """Return an error as the ledger has it."""
+    """Return an error as the ledger stores it."""
     return {"code": error.code, "message": str(error)[:MAX_MESSAGE]}
 
 
@@ -308,42 +308,42 @@ def read_error(item: Item) -> IngestError | None:
 
 
 def position_fields(position: Position) -> list[int]:
-    """Return a place in a file as the ledger has it."""
+    """Return a position in a file as the ledger stores it."""
     return [position.byte, position.line, position.open_left, position.text_byte]
 
 
 def read_position(fields: Any) -> Position:
-    """Return a place in a file."""
+    """Return a position in a file from its fields in an entry."""
     return Position(*map(int, fields))
 
 
 def set_row_counts(row_counts: RowCounts) -> tuple[str, Item]:
-    """Return the change that sets all row counts, to follow another change, and its values."""
+    """Return the change that sets all row counts, to append to another change, and its values."""
     values = _count_values(row_counts)
     return "".join(f", {name[1:]} = {name}" for name in values), values
 
 
 def add_row_counts(row_counts: RowCounts) -> tuple[str, Item]:
-    """Return the change that adds to all row counts, to follow an ADD, and its values."""
+    """Return the change that adds to all row counts, to append to an ADD, and its values."""
     values = _count_values(row_counts)
     return ", ".join(f"{name[1:]} {name}" for name in values), values
 
 
 def _count_values(row_counts: RowCounts) -> Item:
-    """Return the counts as values; those of skipped rows, which never become less, only where there are any."""
+    """Return the counts as values. Those of skipped rows, which never decrease, are left out if they are zero."""
     counts = row_counts.counts()
     return {f":{name}": count for name, count in counts.items() if count or name in COUNTED}
 
 
 def set_checkpoint(checkpoint: Checkpoint) -> tuple[str, Item]:
-    """Return the change that sets a checkpoint, to follow another change, and its values."""
+    """Return the change that sets a checkpoint, to append to another change, and its values."""
     values: Item = {":at": position_fields(checkpoint.at), ":window": position_fields(checkpoint.window)}
     values |= {":written": checkpoint.written.packed()}
     return ", #at = :at, #window = :window, written = :written", values
 
 
 def row_counts_of(item: Item) -> RowCounts:
-    """Return the row counts of an entry: its own, and of a file that is split what its segments came to."""
+    """Return the row counts of an entry: its own, and for a split file also the sums of its segments."""
     own = _own_counts(item)
     return own.plus(RowCounts(*map(int, item["counted"][:-1]))) if "counted" in item else own
 
@@ -353,7 +353,7 @@ def _own_counts(item: Item) -> RowCounts:
 
 
 def segments_done_of(item: Item) -> int:
-    """Return how many segments of a file have ended: those it began with, and those that ended since."""
+    """Return how many segments of a file have ended: those it began with, and those that ended later."""
     return int(item.get("segments_done", 0)) + (int(item["counted"][-1]) if "counted" in item else 0)
 
 
@@ -367,10 +367,10 @@ def checkpoint_of(item: Item) -> Checkpoint | None:
 
 
 def is_newest_in(found: Mapping[str, Item], file: FileVersion) -> bool:
-    """Return whether no newer version is known, by the entries of a file that were read.
+    """Return whether a file is the newest version known, from entries of its object that were read.
 
-    One that was found in the bucket cannot be compared; reading it fails when it is not the newest any more. What is
-    undone need not be the newest.
+    A version found in the bucket counts as newest: it cannot be compared, and reading it fails if it is not. A version
+    to undo need not be the newest.
     """
     return (
         not file.sequencer

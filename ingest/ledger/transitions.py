@@ -1,4 +1,4 @@
-"""How files are split into segments, how files and segments end and are reported, and how retries begin."""
+"""Transitions of entries: how files are split, how files and segments end and are reported, how retries begin."""
 
 import zlib
 from collections.abc import Mapping
@@ -54,16 +54,16 @@ _SPLIT_STEP = {
 
 
 class TableTransitions:
-    """Makes entries, and changes what state they are in."""
+    """Creates entries and changes their states."""
 
     def __init__(self, table: LedgerTable) -> None:
         self._table = table
 
     def keep_feeds(self, deployed: Mapping[str, KeptFeed]) -> None:
-        """Keep the feeds that are deployed, by name; all others are noted as removed.
+        """Write the deployed feeds, by name; all others are marked as removed.
 
-        Settings are kept once for each fingerprint, and for good: files name them. Where nothing is new, nothing is
-        written.
+        Settings are written once for each fingerprint and never removed, because files refer to them. What has not
+        changed is not written.
         """
         known, now = kept_feeds(self._table), self._now()
         for name, feed in deployed.items():
@@ -78,26 +78,26 @@ class TableTransitions:
                 self._table.update("removing a feed", feed_key(name), "SET removed = :now", ALWAYS, {":now": now})
 
     def keep_settings(self, kept: KeptFeed) -> Item:
-        """Keep settings that files are begun with, by their fingerprint; return them as an item has them."""
+        """Write settings with which files are begun, by fingerprint; return the attributes that store them."""
         packed: Item = {":packed": zlib.compress(kept.text.encode())}
         key = settings_key(kept.settings)
         self._table.update("keeping settings", key, "SET packed = :packed", "attribute_not_exists(#pk)", packed)
         return packed
 
     def add_segment(self, file: FileVersion, segment: Segment) -> None:
-        """Write a segment's entry, unless it is there already."""
+        """Write a segment's entry, unless there is one."""
         work = WorkItem(file, segment)
         is_new, item = self._new_segment("planning a segment", work, "plan", "", {})
         if not is_new and read_position(item["end"]) != segment.end:
             raise InternalFault(f"{work.name} was planned with a different end before; nothing was changed.")
 
     def carry_over(self, file: FileVersion, segment: Segment, row_counts: RowCounts) -> None:
-        """Write the entry of a segment that an earlier attempt has loaded, unless it is there already."""
+        """Write the entry of a segment that an earlier attempt has loaded, unless there is one."""
         change, values = set_row_counts(row_counts)
         self._new_segment("carrying a segment over", WorkItem(file, segment), "carry over", change, values)
 
     def split(self, file: FileVersion, token: LeaseToken, plan: SegmentPlan, *, head_bytes: int) -> None:
-        """Write that all segments are planned: the last of them to end closes the file.
+        """Write that all segments are planned: the last segment to end closes the file.
 
         Raises:
             LeaseLost: another worker has taken the lease; nothing is written.
@@ -108,7 +108,7 @@ class TableTransitions:
         self._held("splitting a file", file, "split", token, change, values | {":now": self._now()})
 
     def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
-        """Write how a file ended that was loaded as a whole.
+        """Write how a file that was loaded as a whole ended.
 
         Raises:
             LeaseLost: another worker has taken the lease; nothing is written.
@@ -118,7 +118,7 @@ class TableTransitions:
         self._end_held("closing a file", file, token, outcome, change + counts, values | count_values)
 
     def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> Outcome:
-        """Write how a file ended of which nothing was read but its header; return that, with what its segments counted.
+        """Write how a file ended of which only the header was read; return the outcome with its segments' counts.
 
         Raises:
             LeaseLost: another worker has taken the lease; nothing is written.
@@ -127,9 +127,9 @@ class TableTransitions:
         return _as_counted(outcome, self._end_held("ending a file", file, token, outcome, change, values))
 
     def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
-        """Write that a segment ended, read to its end or given up, and count its row counts: both or none.
+        """Write that a segment ended, read to its end or given up, and count it for its file, in one transaction.
 
-        The file's own entry does not change: one that has ended stays as it is.
+        The file's own entry does not change, so a file that has ended keeps its state.
 
         Raises:
             LeaseLost: another worker has taken the lease; nothing is written.
@@ -145,9 +145,9 @@ class TableTransitions:
     def end_by_segment(
         self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, outcome: Outcome
     ) -> Outcome | None:
-        """End a file that is split by one of its segments, which is stopped and counted: both or none.
+        """End a split file because of one of its segments, and stop and count that segment, in one transaction.
 
-        Return how the file ended, with all that it counts; None if it had ended before.
+        Return the file's outcome with all its counts; None if it had ended before.
 
         Raises:
             LeaseLost: another worker has taken the segment; nothing is written.
@@ -171,17 +171,17 @@ class TableTransitions:
         return _as_counted(outcome, item)
 
     def end_early(self, file: FileVersion, outcome: Outcome) -> Outcome | None:
-        """End a file whoever works on it; return how it ended, with what it counts; None if it had ended before."""
+        """End a file, whoever holds its lease; return its outcome and counts; None if it had ended before."""
         return self._end("ending a file", file, _by_segment(outcome), outcome)
 
     def give_up(self, file: FileVersion, outcome: Outcome) -> Outcome | None:
-        """End a file that no one could finish; return how it ended, with what it counts; None if it had before."""
+        """End a file that no worker could finish; return its outcome and counts; None if it had ended before."""
         return self._end("ending a file", file, "give up", outcome)
 
     def end_split(self, file: FileVersion, *, rejects: str) -> Outcome | None:
-        """Close a file that is split, if all its segments have ended or a newer version of it is known.
+        """Close a split file if all its segments have ended or a newer version of it is known.
 
-        Return how it ended, or None if it has not, or had before. `rejects` is where its rejects are, if it has any.
+        Return its outcome; None if it has not ended, or had before. `rejects` is the URL of its rejects, if it has any.
         """
         name = WorkItem(file).sort_key
         found = self._table.read("looking up a file", file, LedgerKeys.HEAD, name)
@@ -193,16 +193,16 @@ class TableTransitions:
         if is_newest and item["segments_planned"] != segments_done_of(item):
             return None
         row_counts, size = row_counts_of(item), file.size_bytes
-        object_bytes = size if size is not None else read_position(item["plan"]).byte  # which was scanned to its end
+        object_bytes = size if size is not None else read_position(item["plan"]).byte  # the scan's end
         status, error = split_outcome(row_counts, is_newest=is_newest, object_bytes=object_bytes)
         seconds = max(0.0, self._table.clock.now_s() - float(item["first_seen"]))
         outcome = Outcome(status, row_counts, seconds, rejects if row_counts.rows_rejected else None, error)
         return self._end("closing a file", file, _SPLIT_STEP[status], outcome, counted)
 
     def ignore(self, file: FileVersion, feed: str) -> bool:
-        """Write that an object is not to be loaded, in one write; return False if it was claimed before.
+        """Write, in one write request, that an object is not to be loaded; return False if it was claimed before.
 
-        There is nothing to report of it: it is listed as ended at once.
+        It is listed as ended at once, because nothing has to be reported.
         """
         now_s = self._table.clock.now_s()
         step, work = FILE_STEPS["ignore"], WorkItem(file)
@@ -221,9 +221,9 @@ class TableTransitions:
         return is_new or item.get("status") == step.target
 
     def undo(self, file: FileVersion) -> bool:
-        """Write that a file which has ended is undone, before its items are deleted; False if it has not ended.
+        """Write that a file which has ended is undone, before its items are deleted; return False if it has not ended.
 
-        It stays listed on the day on which it was reported.
+        It stays listed on the day on which its outcome was reported.
         """
         name, now_s = WorkItem(file).sort_key, self._table.clock.now_s()
         item = self._table.read("looking up a file", file, name).get(name, {})
@@ -238,7 +238,7 @@ class TableTransitions:
         return is_ours or item.get("status") == step.target
 
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
-        """Remember that the outcome of a file was reported; from now on it is listed under it."""
+        """Write that a file's outcome was reported; from now on it is listed under that outcome."""
         now_s = self._table.clock.now_s()
         values = {":reported": number(now_s), ":listing": f"{feed}#{status}#{iso_day(now_s)}"}
         values |= {":iso": iso(now_s), ":status": status} | self._table.expires()
@@ -246,13 +246,13 @@ class TableTransitions:
         self._table.update("noting a report", entry_key(WorkItem(file)), change, "#status = :status", values)
 
     def list_unreported(self, file: FileVersion, feed: str) -> None:
-        """Let the reconciler find a file that has ended and could not be reported; what is listed stays so."""
+        """List a file that has ended without a report, so that the reconciler finds it; not if it is listed."""
         list_as_open(self._table, file, feed, self._table.clock.now_s())
 
     def note_resent(self, work: WorkItem, times: int) -> bool:
-        """Remember that the message of stuck work is sent for the `times`th time again.
+        """Write that the message of stuck work is resent for the `times`th time. This is idempotent.
 
-        Return False if a worker has it now, or another has noted that. It counts once, also if an answer was lost.
+        Return False if a worker holds the work now, or another process wrote this first.
         """
         condition, values = allowed(steps_of(work)["claim"])
         now = self._now()
@@ -279,7 +279,7 @@ class TableTransitions:
         return number(self._table.clock.now_s())
 
     def _new_segment(self, what: str, work: WorkItem, step: str, more: str, more_values: Item) -> tuple[bool, Item]:
-        """Write a segment's entry unless there is one; return whether there was none, and the entry."""
+        """Write a segment's entry unless there is one; return whether it was written, and the entry."""
         assert work.segment is not None
         condition, _ = allowed(SEGMENT_STEPS[step])
         values: Item = {":to": SEGMENT_STEPS[step].target, ":zero": 0, ":now": self._now()}
@@ -309,7 +309,7 @@ class TableTransitions:
     def _end_held(
         self, what: str, file: FileVersion, token: LeaseToken, outcome: Outcome, change: str, values: Item
     ) -> Item:
-        """End a file whose lease we hold, and return its entry; one begun in its HEAD gets its entry by this write."""
+        """End a file whose lease we hold, and return its entry, which is created if the file is in its HEAD."""
         step = _FILE_STEP[outcome.status]
         begun, begun_values = held_in_head(self._table, file, token)
         if begun:
@@ -331,7 +331,7 @@ class TableTransitions:
         return item
 
     def _ended(self, outcome: Outcome, counted: Item | None = None) -> tuple[str, Item]:
-        """Return the change that closes a file's entry, with what its segments came to, and its values."""
+        """Return the change that closes a file's entry, with the sums of its segments, and its values."""
         change = "SET #status = :to, lease_until = :zero, ended = :now, moved = :now, seconds = :seconds"
         values: Item = {":zero": 0, ":now": self._now(), ":seconds": number(outcome.seconds)}
         if counted:
@@ -352,12 +352,12 @@ def _by_segment(outcome: Outcome) -> str:
 
 
 def _as_counted(outcome: Outcome, item: Item) -> Outcome:
-    """Return an outcome with the row counts that the ledger has, which are reported and shown."""
+    """Return an outcome with the row counts that the ledger has; these are reported and shown."""
     return replace(outcome, row_counts=row_counts_of(item))
 
 
 def _begun(begun: CarriedOver) -> tuple[str, Item]:
-    """Return the change that writes what an attempt begins with, and its values."""
+    """Return the change that writes what an attempt takes over from the one before, and its values."""
     kept = {"settings": begun.settings or None, "order_ms": begun.order_ms}
     values: Item = {f":{name}": value for name, value in kept.items() if value is not None}
     change = "".join(f", {name[1:]} = {name}" for name in values)

@@ -1,7 +1,7 @@
-"""What a worker works on, a whole file or one segment of it; how far it has come; and its entry in the ledger.
+"""The unit of work (a file or one of its segments), how far it has come, and its entry in the ledger.
 
-The tables of steps say what a file and a segment may become, and who may make it so: the ledger and docs/ledger.md are
-made of them.
+The tables of steps define the states of files and segments, and who may change them. The ledger's conditions and
+docs/ledger.md are made from these tables.
 """
 
 import json
@@ -23,7 +23,7 @@ NEW = ""  # not in the ledger yet
 class Step:
     """A change of state.
 
-    `lease`: it must be free (never taken, given back, or run out), be held by who asks, or does not matter.
+    `lease`: it must be free (never taken, released, or expired), or held by the caller, or does not matter.
     """
 
     sources: tuple[str, ...]
@@ -32,7 +32,7 @@ class Step:
 
 
 _OPEN = (Status.LOADING, Status.WAITING, Status.SPLIT)
-LOADED = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED)  # perhaps not to the end
+LOADED = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED)  # its load has ended, perhaps early
 
 FILE_STEPS = {
     "retry": Step((NEW,), Status.WAITING, "any"),
@@ -95,7 +95,7 @@ class WorkItem:
 
     @property
     def name(self) -> str:
-        """What sentences and logs call it."""
+        """Its name in messages and logs."""
         if self.segment is None:
             return self.file.url
         return f"bytes {self.segment.start.byte}-{self.segment.end_byte - 1} of {self.file.url}"
@@ -103,11 +103,11 @@ class WorkItem:
 
 @dataclass(frozen=True, slots=True)
 class WrittenItems:
-    """Which items behind a checkpoint are done, by their numbers in the order a load gives them to its writer, from 0.
+    """Which items after a checkpoint are done, by number: a load counts the items that it passes to its writer, from 0.
 
-    They are in the table, or `refused` by it: number, message and reason; or they were skipped. Those before `complete`
-    are all done, and none was skipped; of the next ones each has a byte in `done`: 0 not done, 1 done, or 2 and more by
-    why it was skipped (`SKIPPED_WHYS`). The same bytes of a file give the same numbers, whoever loads them.
+    Done means written, or `refused` by the table (number, message and reason), or skipped. All items before `complete`
+    are done, and none of those was skipped. Each item from there on has a byte in `done`: 0 not done, 1 done, 2 and
+    more the reason why it was skipped (`SKIPPED_WHYS`). The same bytes of a file give the same numbers to every worker.
     """
 
     complete: int = 0
@@ -115,7 +115,7 @@ class WrittenItems:
     refused: tuple[tuple[int, str, str], ...] = ()
 
     def packed(self) -> bytes:
-        """Return it as the ledger has it: a few hundred bytes, at most some 5 KB where the items were interleaved.
+        """Return it as the ledger stores it: a few hundred bytes, at most some 5 KB if the items were interleaved.
 
         >>> WrittenItems.unpacked(WrittenItems(3, b"101").packed())
         WrittenItems(complete=3, done=b'101', refused=())
@@ -125,7 +125,7 @@ class WrittenItems:
 
     @staticmethod
     def unpacked(packed: bytes) -> "WrittenItems":
-        """Return what was packed."""
+        """Return the value that was packed."""
         if not packed:
             return NO_ITEMS
         known, _, done = zlib.decompress(packed).partition(b"\n")
@@ -139,10 +139,10 @@ NO_ITEMS = WrittenItems()
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far the rows are done: all before `at` are durable and counted in `row_counts`.
+    """How far the rows are done: all rows before `at` are durable and counted in `row_counts`.
 
-    `window` is where the rows begin whose keys later ones are compared with (`ingest.worker.load`). `written` says what
-    of the rows behind `at` need not be sent again, where a table took long for them; they are not counted.
+    `window` is where the rows begin with which later keys are compared (`ingest.worker.load`). `written` has the items
+    after `at` that need not be resent, if a slow table took long for a block; their rows are not counted.
     """
 
     at: Position
@@ -153,7 +153,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class SegmentPlan:
-    """How far a file is split: the next segment begins at `at`, and `segments` were found before it."""
+    """How far a file is split: the next segment begins at `at`, after `segments` segments."""
 
     at: Position
     segments: int = 0
@@ -161,10 +161,10 @@ class SegmentPlan:
 
 @dataclass(frozen=True, slots=True)
 class CarriedOver:
-    """What an attempt at a file has of the one before: a checkpoint, or segments that were planned, some of them done.
+    """What an attempt at a file takes over from the one before: a checkpoint, or planned segments, some of them done.
 
-    `row_counts` are those of the segments that are done; `settings` is the fingerprint of those it goes on with,
-    `order_ms` the file's order value.
+    `row_counts` are those of the segments that are done; `settings` is the fingerprint of the settings with which it
+    continues; `order_ms` is the file's order value.
     """
 
     checkpoint: Checkpoint | None = None
@@ -180,7 +180,7 @@ NOTHING_CARRIED_OVER = CarriedOver()
 
 @dataclass(frozen=True, slots=True)
 class KeptFeed:
-    """A feed as the ledger knows it: its latest settings, fingerprint and text, and whether it is still deployed."""
+    """A feed in the ledger: its latest settings (fingerprint and text), and whether it is still deployed."""
 
     settings: str
     text: str
@@ -189,14 +189,13 @@ class KeptFeed:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The entry of one file or segment. Times are epoch seconds; `moved_s` is when it was claimed or made progress.
+    """The entry of one file or segment. Times are epoch seconds; `moved_s` is the time of its claim or latest progress.
 
-    `settings` is the fingerprint of those a file was begun with. `started_s` is when its worker claimed it; `seconds`
-    is how long a file took from `first_seen_s` to its end. `segments` counts those planned, `segments_done` those that
-    have ended. `resent` is how often the reconciler has sent its message since it made progress last, and
-    `attempts_when_resent` how often it had been tried by then.
-    `claims_in_a_row` is how often it was claimed since its last checkpoint, or since it was put back. `order_ms` is a
-    file's order value (`ingest.ledger.claims`).
+    `settings` is the fingerprint of the settings with which a file was begun. `started_s` is the time of its worker's
+    claim; `seconds` is the time from `first_seen_s` to the file's end. `segments` counts those planned, `segments_done`
+    those that ended. `resent` is how often the reconciler has sent its message since its latest progress, and
+    `attempts_when_resent` how many attempts it had then. `claims_in_a_row` counts claims since its last checkpoint, or
+    since it was put back. `order_ms` is a file's order value (`ingest.ledger.claims`).
     """
 
     work: WorkItem
@@ -228,21 +227,21 @@ class Entry:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether it was ended by others than its worker, who learns of it when it renews its lease."""
+        """Whether it was ended by someone other than its worker, which notices when it renews its lease."""
         is_ended = self.status == Status.SUPERSEDED or self.error_code in (GivenUp.code, Cancelled.code)
         return is_ended and self.attempts > 0
 
     @property
     def may_hold_more(self) -> bool:
-        """Whether it was ended early, so that the table may hold rows which are not counted.
+        """Whether it was ended early, so that the table may have rows of it that are not counted.
 
-        Not where its first bytes showed that it cannot be loaded.
+        False if its first bytes showed that it cannot be loaded.
         """
         if self.status not in (Status.FAILED, Status.SUPERSEDED) or not self.attempts or self.work.file.undo:
             return False
         return self.is_cut_off or bool(self.row_counts.rows_read or self.segments) or self.attempts > 1
 
     def is_stuck(self, now_s: float, stuck_s: float) -> bool:
-        """Return whether no one works on it, and no one has for a while, though it is not finished."""
+        """Return whether it is unfinished, no worker holds it, and it made no progress for `stuck_s` seconds."""
         is_unfinished = is_open(self.status) and self.status not in (Status.DONE, Status.STOPPED, Status.SPLIT)
         return is_unfinished and self.lease_until_s <= now_s and now_s - self.moved_s >= stuck_s

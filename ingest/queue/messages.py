@@ -1,6 +1,6 @@
-"""What a message asks for, whoever sent it: S3, SNS or EventBridge for new files, the ingester itself for the rest.
+"""Reads and writes message bodies: notifications from S3, SNS or EventBridge, and the ingester's own messages.
 
-Knows the shapes that these send, and nothing of queues.
+Knows the formats of these messages; does not use a queue.
 """
 
 import json
@@ -14,7 +14,7 @@ from ingest.ledger.work_item import WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 
-MAX_SENTENCE = 200  # characters of an unknown message that are repeated
+MAX_SENTENCE = 200  # characters of an unknown message that an error quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,35 +26,35 @@ class NewFiles:
 
 @dataclass(frozen=True, slots=True)
 class TestEvent:
-    """What S3 sends when a notification is configured. Nothing to do."""
+    """The message that S3 sends when a notification is configured. It needs no work."""
 
     __test__ = False  # for pytest
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """An archived object can be read now, for some days."""
+    """An archived object that can be read now, for some days."""
 
     file: FileVersion
 
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """A message with several records: the bodies of messages with one record each, so that none depends on another."""
+    """A message with several records, as the bodies of messages with one record each, which are independent."""
 
     bodies: tuple[str, ...]
 
 
 Notification = NewFiles | Restored | Several | TestEvent
-KIND = "ingest"  # the field by which our messages differ from those of S3
+KIND = "ingest"  # the field that only our own messages have
 
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """Look after what is stuck, and after objects whose notification was lost.
+    """A request to run the reconciler: to look after stuck work, and after objects whose notification was lost.
 
-    `step` and `after` are where an earlier run was handed over, in the words of `worker.reconcile`: "" from the start;
-    it looked for objects that were changed up to `until_s` (epoch seconds), 0 if it did not begin to.
+    `step` and `after` say where an earlier run was handed over, in the terms of `worker.reconcile`; "" is the start.
+    That run looked for objects changed up to `until_s` (epoch seconds); 0 if it had not begun to.
     """
 
     step: str = ""
@@ -63,10 +63,10 @@ class Reconcile:
 
 
 def read_message(body: str) -> Notification | WorkItem | Reconcile:
-    """Return what a message asks for, whoever sent it.
+    """Return what a message requests, whoever sent it.
 
     Raises:
-        UnknownMessage: it is of no known kind; says what it looked like.
+        UnknownMessage: the message is not of a known kind; the error describes it.
     """
     document = json_object(body)
     kind = document.get(KIND)
@@ -79,7 +79,7 @@ def read_message(body: str) -> Notification | WorkItem | Reconcile:
 
 
 def works_of(asked: Notification | WorkItem | Reconcile) -> tuple[WorkItem, ...]:
-    """Return the files, or the segment, that a message asks for; none where it asks for something else."""
+    """Return the files, or the segment, that a message names; empty if it requests something else."""
     if isinstance(asked, NewFiles):
         return tuple(map(WorkItem, asked.files))
     if isinstance(asked, Restored):
@@ -88,7 +88,7 @@ def works_of(asked: Notification | WorkItem | Reconcile) -> tuple[WorkItem, ...]
 
 
 def reconcile_body(asked: Reconcile) -> str:
-    """Return the body of the message that asks a reconciler to go on.
+    """Return the body of the message that lets a reconciler continue.
 
     >>> read_message(reconcile_body(Reconcile("list orders/", "orders/a.csv", 5.5)))
     Reconcile(step='list orders/', after='orders/a.csv', until_s=5.5)
@@ -97,7 +97,7 @@ def reconcile_body(asked: Reconcile) -> str:
 
 
 def body_of(work: WorkItem) -> str:
-    """Return the body of the message that asks for some work.
+    """Return the body of the message for some work.
 
     >>> read_message(body_of(WorkItem(FileVersion("b", "k", etag="e"))))
     WorkItem(file=FileVersion(bucket='b', key='k', version_id=None, etag='e', ...), segment=None)
@@ -116,7 +116,7 @@ def body_of(work: WorkItem) -> str:
 
 
 def restored_body(file: FileVersion) -> str:
-    """Return the body of the message that says that an archived object can be read, in the place of S3's.
+    """Return the body of a message that replaces S3's event for a restored object.
 
     >>> read_message(restored_body(FileVersion("b", "k", etag="e")))
     Restored(file=FileVersion(bucket='b', key='k', version_id=None, etag='e', ...))
@@ -137,10 +137,10 @@ def _work_in(document: dict[str, Any]) -> WorkItem:
 
 
 def read_notification(document: dict[str, Any]) -> Notification:
-    """Return what a message of S3 asks for, as JSON gives it.
+    """Return what a message of S3 requests; `document` is its JSON.
 
     Raises:
-        UnknownMessage: it is of no known kind; says what it looked like.
+        UnknownMessage: the message is not of a known kind; the error describes it.
     """
     if document.get("Type") == "Notification" and isinstance(document.get("Message"), str):
         document = json_object(document["Message"])  # SNS without raw delivery
@@ -157,10 +157,10 @@ def read_notification(document: dict[str, Any]) -> Notification:
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """Return the object that a message is.
+    """Return the JSON object in a message.
 
     Raises:
-        UnknownMessage: it is not one.
+        UnknownMessage: the text is not a JSON object.
     """
     try:
         document = json.loads(text)
@@ -198,7 +198,7 @@ def _from_s3(record: Any) -> NewFiles | Restored:
 
 
 def _from_event_bridge(document: dict[str, Any]) -> NewFiles | Restored:
-    """Keys are not URL-encoded in this envelope."""
+    """Return the file of an EventBridge event. Keys are not URL-encoded in this format."""
     kind = document.get("detail-type")
     if kind not in ("Object Created", "Object Restore Completed"):
         raise UnknownMessage(
@@ -224,7 +224,7 @@ def _from_event_bridge(document: dict[str, Any]) -> NewFiles | Restored:
 
 
 def _file(otherwise: str, **fields: Any) -> FileVersion:
-    """Return the file a message names. S3 sends the right types; whoever else can write to the queue may not."""
+    """Return the file that a message names. The types are checked, because others than S3 may write to the queue."""
     for name, value in fields.items():
         needed = name in ("bucket", "key")
         is_right = isinstance(value, int if name == "size_bytes" else str)

@@ -1,7 +1,6 @@
-"""What operators do at the queue: its dead letters looked at and taken out, its messages stopped and started.
+"""What operators do with the queues: receive, delete and release dead letters, and stop and start the delivery.
 
-Dead letters are taken out of their queue, or let go again. The event source mapping is switched off and on: whether the
-function takes messages.
+Delivery stops when the function's event source mapping is disabled, and starts when it is enabled.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter that was taken. `received` is how often it was delivered, `sent_s` when it was sent (epoch).
+    """A dead letter that was received. `received` is its number of deliveries, `sent_s` the time it was sent (epoch).
 
-    `code` and `reason` are there if the function has put it there itself, `group` if the ingester had sent it.
+    `code` and `reason` are set if the function dead-lettered it itself, `group` if the ingester had sent it.
     """
 
     message_id: str
@@ -36,8 +35,8 @@ class DeadLetter:
     group: str | None = None
 
 
-HIDDEN_S = 900  # no one else redrives what is being looked at; it comes back by itself after that
-WAIT_S = 1  # not 0: then SQS asks only some of its servers, and may find nothing although messages are left
+HIDDEN_S = 900  # visibility timeout: meanwhile no other operator can redrive the message
+WAIT_S = 1  # long polling: with 0, SQS asks only some of its servers and may miss messages
 
 
 class DeadLetterQueue:
@@ -48,7 +47,7 @@ class DeadLetterQueue:
         self._url = url
 
     def take(self) -> Iterator[DeadLetter]:
-        """Yield each message once, hidden from others for 15 minutes."""
+        """Yield each message once; it is hidden from other receivers for 15 minutes."""
         seen: set[str] = set()
         fresh: list[Any] = [None]
         while fresh:
@@ -66,7 +65,7 @@ class DeadLetterQueue:
             yield from map(_letter, fresh)
 
     def delete(self, letters: Iterable[DeadLetter]) -> None:
-        """Take messages out for good."""
+        """Delete messages for good."""
         for entries in _entries(letters):
             with aws_call("deleting dead letters"):
                 answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
@@ -78,7 +77,7 @@ class DeadLetterQueue:
                 )
 
     def release(self, letters: Iterable[DeadLetter]) -> None:
-        """Let messages be seen again at once. Those that are gone already do not matter."""
+        """Make messages visible again at once. Messages that no longer exist are skipped."""
         for entries in _entries(letters, VisibilityTimeout=0):
             with aws_call("letting dead letters go"):
                 self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
@@ -102,7 +101,7 @@ def _letter(message: Any) -> DeadLetter:
 
 
 def _entries(letters: Iterable[DeadLetter], **more: int) -> Iterator[Any]:
-    """Yield the entries of requests, ten at most in each."""
+    """Yield the entries of batch requests, at most ten in each."""
     rest = iter(letters)
     while portion := list(islice(rest, MOST_ENTRIES)):
         yield [{"Id": str(n), "ReceiptHandle": letter.receipt, **more} for n, letter in enumerate(portion)]
@@ -110,11 +109,11 @@ def _entries(letters: Iterable[DeadLetter], **more: int) -> Iterator[Any]:
 
 ON, OFF = "Enabled", "Disabled"
 LOOK_S = 1.0
-PATIENCE_S = 180.0  # AWS takes some 10 to 60 s
+PATIENCE_S = 180.0  # AWS needs some 10 to 60 s
 
 
 class PollingClock(Protocol):
-    """What waiting needs of a clock."""
+    """The time functions that waiting uses."""
 
     def monotonic_s(self) -> float:
         """Return seconds that never jump."""
@@ -124,7 +123,7 @@ class PollingClock(Protocol):
 
 
 class EventSource:
-    """Switches a function's one mapping."""
+    """Enables and disables the only event source mapping of a function."""
 
     def __init__(self, *, client: "LambdaClient", function: str, clock: PollingClock) -> None:
         self._client = client
@@ -132,11 +131,11 @@ class EventSource:
         self._clock = clock
 
     def switch(self, *, on: bool) -> bool:
-        """Return when the mapping is on, or off; the answer is whether it was otherwise before.
+        """Enable or disable the mapping, and wait until it is; return whether that was a change.
 
         Raises:
             SettingsFault: the function has not exactly one mapping.
-            Unavailable: it took too long; it may happen yet.
+            Unavailable: it took too long; the change may still happen.
         """
         wanted, until_s = ON if on else OFF, self._clock.monotonic_s() + PATIENCE_S
         mapping = self._settled(self._mapping(), until_s)
@@ -149,7 +148,7 @@ class EventSource:
         return True
 
     def state(self) -> str:
-        """Return what AWS says of the mapping: Enabled, Disabled, or on its way; - if there is none."""
+        """Return the state of the mapping as AWS has it: Enabled, Disabled, or between; "-" if there is none."""
         mappings = self._mappings()
         return str(mappings[0].get("State", "-")) if mappings else "-"
 
@@ -171,7 +170,7 @@ class EventSource:
         return found[0]
 
     def _settled(self, mapping: Any, until_s: float) -> Any:
-        """Return the mapping when no other change of it is under way: AWS refuses two at a time."""
+        """Return the mapping once no other change of it is in progress: AWS refuses two at a time."""
         while mapping["State"] not in (ON, OFF):
             mapping = self._look_again(mapping, until_s)
         return mapping

@@ -1,4 +1,4 @@
-"""What Lambda does not do for us with the queue: sending, keeping hidden, hiding for long, dead-lettering."""
+"""SQS operations that Lambda does not do for the function: sending, changing visibility, dead-lettering, counting."""
 
 import hashlib
 import string
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 MOST_ENTRIES = 10  # in one request: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
-MOST_HIDDEN_S = 42_000  # SQS: at most 12 hours from when it was received; a function runs for 15 minutes
+MOST_HIDDEN_S = 42_000  # SQS: at most 12 hours after the delivery, of which a function may run for 15 minutes
 
 MOST_GROUP = 128  # characters of a message group
 
 
 class SqsQueue:
-    """The buffer queue and its dead-letter queue."""
+    """The queue that the function reads, and its dead-letter queue."""
 
     def __init__(self, *, client: "SQSClient", url: str, dead_letter_url: str) -> None:
         self._client = client
@@ -31,12 +31,12 @@ class SqsQueue:
     def send(
         self, bodies: Iterable[str], *, feed: str | None, hops: int = 0, stalls: int = 0, delay_s: int = 0
     ) -> None:
-        """Put messages of a feed in the queue, to be delivered after a delay; `feed`: None where it is not known.
+        """Send messages of a feed, to be delivered after a delay. `feed` is None if it is not known.
 
-        The feed is their message group: of one that keeps many functions busy, SQS delivers messages after others'.
+        The feed is their message group: SQS delivers other feeds' messages first if a feed keeps many functions busy.
 
         Raises:
-            ServiceFault: not all were taken; sending them again does no harm.
+            ServiceFault: not all messages were accepted; sending all of them again does no harm.
         """
         attributes = {MessageAttribute.HOPS: _number(hops), MessageAttribute.STALLS: _number(stalls)}
         common: Any = {"DelaySeconds": delay_s, "MessageAttributes": attributes, **_group(feed)}
@@ -49,11 +49,11 @@ class SqsQueue:
             _refuse_failed(answer.get("Failed", []), "sending")
 
     def waiting(self) -> int:
-        """Return about how many messages wait to be delivered."""
+        """Return the approximate number of messages that wait to be delivered."""
         return self._count("ApproximateNumberOfMessages")
 
     def held(self) -> int:
-        """Return about how many messages were delivered and neither deleted nor came back."""
+        """Return the approximate number of messages in flight: delivered, neither deleted nor returned."""
         return self._count("ApproximateNumberOfMessagesNotVisible")
 
     def _count(self, attribute: Any) -> int:
@@ -62,7 +62,7 @@ class SqsQueue:
         return int(answer["Attributes"][attribute])
 
     def keep(self, receipt_handles: Iterable[str], seconds: int) -> None:
-        """Let messages come back only this many seconds from now. Those that are gone already do not matter."""
+        """Set the visibility timeout of messages to `seconds` from now. Messages that no longer exist are skipped."""
         entries: Any = [
             {"Id": str(n), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
             for n, handle in enumerate(receipt_handles)
@@ -71,21 +71,21 @@ class SqsQueue:
             self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def hide(self, receipt_handle: str, seconds: int) -> None:
-        """Let a message that was received come back after other seconds than those of the visibility timeout, at most
-        those that SQS takes."""
+        """Set the visibility timeout of one message to `seconds` from now, or to the largest value that SQS accepts, if
+        that is less."""
         with aws_call("hiding a message"):
             self._client.change_message_visibility(
                 QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=min(seconds, MOST_HIDDEN_S)
             )
 
     def delete(self, receipt_handles: Iterable[str]) -> None:
-        """Take messages that are done with out of the queue. Those that are gone already do not matter."""
+        """Delete finished messages. Messages that no longer exist are skipped."""
         entries: Any = [{"Id": str(n), "ReceiptHandle": handle} for n, handle in enumerate(receipt_handles)]
         with aws_call("deleting messages"):
             self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
 
     def dead_letter(self, body: str, *, code: str, reason: str) -> None:
-        """Put a message in the dead-letter queue, with the reason as message attributes, in characters SQS takes."""
+        """Dead-letter a message, with code and reason as attributes; the reason in characters that SQS accepts."""
         printable = "".join(character if character.isprintable() else "?" for character in reason)
         with aws_call("putting a message in the dead-letter queue"):
             self._client.send_message(
@@ -103,7 +103,7 @@ def _group(feed: str | None) -> dict[str, str]:
 
 
 def message_group(feed: str) -> str:
-    """Return the message group of a feed: its name, in the 128 characters and of the kinds that SQS takes.
+    """Return the message group of a feed: its name, in at most 128 characters and only those that SQS accepts.
 
     >>> message_group("orders"), message_group("Bücher 2026"), len(message_group("x" * 200))
     ('orders', 'B%C3%BCcher%202026', 128)
@@ -132,7 +132,7 @@ _COUNTS = ("", "NotVisible", "Delayed")
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """About how many messages of a queue wait, are with a function, and are not to be delivered yet."""
+    """Approximate numbers of messages in a queue: waiting, in flight, and delayed."""
 
     visible: int
     in_flight: int
@@ -140,12 +140,12 @@ class Depth:
 
     @property
     def all(self) -> int:
-        """All of them."""
+        """The sum of the three."""
         return self.visible + self.in_flight + self.delayed
 
 
 def queue_depth(client: "SQSClient", url: str) -> Depth:
-    """Return how full a queue is."""
+    """Return the approximate numbers of messages in a queue."""
     names: Any = [f"ApproximateNumberOfMessages{which}" for which in _COUNTS]
     with aws_call("looking at the queue"):
         counts = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]

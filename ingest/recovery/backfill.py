@@ -1,4 +1,4 @@
-"""Sends messages for objects that the ledger does not know: those that were there before the stack, or the feed."""
+"""Backfill: sends messages for objects that the ledger does not know, as those older than the stack or the feed."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,14 +15,14 @@ REFUSED_SHOWN = 5
 
 
 class KnownFiles(Protocol):
-    """What is asked of the ledger."""
+    """The part of the ledger that a backfill uses."""
 
     def knows(self, file: FileVersion) -> bool:
-        """Return whether there is an entry of an object as it lies in the bucket now."""
+        """Return whether there is an entry of an object in its present version."""
 
 
 class PaceClock(Protocol):
-    """What sending at a steady rate needs of a clock."""
+    """The time functions that sending at a steady rate uses."""
 
     def monotonic_s(self) -> float:
         """Return seconds that never jump."""
@@ -33,8 +33,8 @@ class PaceClock(Protocol):
 
 @dataclass(slots=True)
 class Tally:
-    """What a backfill found. `ignored` are not to be loaded, as the feeds say; `first_refused` the first few keys that
-    no feed takes."""
+    """The counts of a backfill. `ignored` objects are excluded by the feeds; `first_refused` are the first few keys
+    that no feed takes."""
 
     seen: int = 0
     sent: int = 0
@@ -45,7 +45,7 @@ class Tally:
 
 
 class Backfill:
-    """Goes through objects once. Safe to run again: what is sent twice is loaded once."""
+    """Goes through the objects once. Safe to run again: a file whose message is sent twice is loaded once."""
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class Backfill:
         again: Callable[[FileVersion], bool] | None = None,
         begin: Callable[[FileVersion, str], bool] = lambda file, feed: True,
     ) -> None:
-        """`again` loads an object again that is known, and says whether it did; without it, those are only counted.
+        """`again` loads a known object again, and returns whether it did; without it, known objects are only counted.
 
-        `begin` is called before the message of one of a feed is sent; where it returns False, the object is known.
+        `begin` is called before the message of an object is sent; if it returns False, the object counts as known.
         """
         self.tally = Tally()
         self._feeds = feeds
@@ -77,10 +77,10 @@ class Backfill:
         self._begin = begin
 
     def run(self, bucket: str, prefix: str) -> Iterator[Tally]:
-        """Look at each object under a prefix, and send; yield the tally after each.
+        """Look at each object under a prefix and send messages as needed; yield the tally after each object.
 
         Raises:
-            ServiceFault: not all were looked at; what was sent is counted.
+            ServiceFault: not all objects were looked at; the tally has what was sent.
         """
         for file, _ in self._objects.under(bucket, prefix):
             self._take(file)
@@ -118,7 +118,7 @@ class Backfill:
             self.tally.known += 1
 
     def _wait(self) -> None:
-        """Wait until the next message is due; what was not sent in time is not made up for."""
+        """Wait until the next message is due. A delay is not made up for by sending faster."""
         pause_s = self._due_s - self._clock.monotonic_s()
         if pause_s > 0:
             self._clock.sleep(pause_s)

@@ -1,6 +1,6 @@
-"""Dead letters: why each is one, by what it asks for and by what the ledger says of that; and back to the queue.
+"""Dead letters: why each was dead-lettered, from its body and the ledger; and sending them back to the queue.
 
-They are sent there first, and taken out then. A crash doubles a message, and loses none.
+A message is sent first and deleted from the dead-letter queue after that: a crash may duplicate it, and never loses it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ from ingest.queue.operating import DeadLetter
 from ingest.worker.ports import Queue
 
 MOST_ENTRIES = 10
-MOST_BYTES = 200_000  # of messages sent together; SQS takes 1 MiB, or 256 KiB where a queue says so
+MOST_BYTES = 200_000  # of messages sent together; SQS accepts 1 MiB, or 256 KiB if a queue is configured so
 UNKNOWN = UnknownMessage.code
 NOT_BEGUN = "not_begun"
 INTERRUPTED = "interrupted"
@@ -24,9 +24,9 @@ INTERRUPTED = "interrupted"
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Why a message is dead: a code, and a sentence. `work` is what it asks for, `status` what the ledger says of it.
+    """Why a message was dead-lettered: a code and a sentence. `work` is what it requests, `status` its ledger status.
 
-    `helps`: whether sending it again may do any good.
+    `helps`: whether sending it again may help.
     """
 
     reason: str
@@ -37,7 +37,7 @@ class Diagnosis:
 
 
 def diagnose(body: str, find: Callable[[WorkItem], Entry | None], *, dead_lettered_for: str | None = None) -> Diagnosis:
-    """Return why a message is dead; `dead_lettered_for` is the reason of the function, if it has put it there.
+    """Return why a message was dead-lettered; `dead_lettered_for` is the function's reason, if it sent it there.
 
     >>> diagnose('{"no": "event"}', lambda work: None).reason
     'unknown_message'
@@ -90,21 +90,21 @@ def _of_ended(work: WorkItem, file: Entry) -> Diagnosis:
 
 
 class DeadLetterSource(Protocol):
-    """Where dead letters are."""
+    """The dead-letter queue."""
 
     def take(self) -> Iterator[DeadLetter]:
-        """Yield each, hidden from others."""
+        """Yield each dead letter, hidden from other receivers."""
 
     def delete(self, letters: Iterable[DeadLetter]) -> None:
-        """Take them out for good."""
+        """Delete dead letters for good."""
 
     def release(self, letters: Iterable[DeadLetter]) -> None:
-        """Let them be seen again."""
+        """Make dead letters visible again."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which dead letters are meant. `feed_of` returns the feed of a key, where one is asked for."""
+    """Which dead letters to choose. `feed_of` returns the feed of a key, and is needed with `feed`."""
 
     reason: str | None = None
     feed: str | None = None
@@ -114,7 +114,7 @@ class Choice:
     feed_of: Callable[[str], str | None] = field(default=lambda key: None)
 
     def takes(self, letter: DeadLetter, diagnosis: Diagnosis) -> bool:
-        """Return whether a message is meant. One of no known kind must be asked for by its reason."""
+        """Return whether a message is chosen. One of an unknown kind is chosen only by its reason."""
         if self.reason != diagnosis.reason and (self.reason is not None or diagnosis.reason == UNKNOWN):
             return False
         if self.before_s is not None and letter.sent_s > self.before_s:
@@ -129,7 +129,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A dead letter, why it is one, and whether it is meant."""
+    """A dead letter, why it is one, and whether it is chosen."""
 
     letter: DeadLetter
     diagnosis: Diagnosis
@@ -137,7 +137,7 @@ class Found:
 
 
 class Redrive:
-    """Holds all dead letters it has looked at until `close`."""
+    """Looks at dead letters and sends or discards them. All that were looked at stay hidden until `close`."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class Redrive:
         find: Callable[[WorkItem], Entry | None],
         feed_of: Callable[[str], str | None] = lambda key: None,
     ) -> None:
-        """`feed_of` returns the feed of a key, for letters without a message group."""
+        """`feed_of` returns the feed of a key, for dead letters without a message group."""
         self._feed_of = feed_of
         self._letters = letters
         self._queue = queue
@@ -155,7 +155,7 @@ class Redrive:
         self._held: dict[str, DeadLetter] = {}
 
     def look(self, choice: Choice) -> Iterator[Found]:
-        """Yield the dead letters with their reasons, until as many are chosen as may be."""
+        """Yield the dead letters with their reasons, until the choice's limit is reached."""
         chosen = 0
         for letter in self._letters.take():
             self._held[letter.message_id] = letter
@@ -167,24 +167,24 @@ class Redrive:
                 return
 
     def _with_group(self, letter: DeadLetter, diagnosis: Diagnosis) -> DeadLetter:
-        """Return a letter with the message group of its feed, if it has none, as S3's own have."""
+        """Return a dead letter with its feed as message group if it has none, such as those that S3 sent."""
         if letter.group or not diagnosis.work:
             return letter
         return replace(letter, group=self._feed_of(diagnosis.work.file.key))
 
     def send(self, letters: Iterable[DeadLetter]) -> Iterator[int]:
-        """Put letters back in the queue, and take them out here; yield how many, each time some were."""
+        """Send dead letters to the queue and delete them here; yield the number after each batch."""
         for portion in portions(letters):
             self._queue.send([letter.body for letter in portion], feed=portion[0].group)
             yield self._done(portion)
 
     def discard(self, letters: Iterable[DeadLetter]) -> Iterator[int]:
-        """Take letters out for good; yield how many, each time some were."""
+        """Delete dead letters for good; yield the number after each batch."""
         for portion in portions(letters):
             yield self._done(portion)
 
     def close(self) -> None:
-        """Let go of all that were not taken out."""
+        """Make all that were not deleted visible again."""
         self._letters.release(self._held.values())
         self._held = {}
 
@@ -196,7 +196,7 @@ class Redrive:
 
 
 def portions(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
-    """Yield as many at a time as may be sent together, of one message group."""
+    """Yield batches of dead letters that may be sent together, each of one message group."""
     portion: list[DeadLetter] = []
     size = 0
     for letter in letters:

@@ -1,8 +1,8 @@
-"""Loads a file again because an operator asks for it: as another attempt, with ledger entries and rejects of its own.
+"""Retries: an operator loads a file again, as another attempt with its own ledger entries and rejects.
 
-What the attempt before wrote in the ledger is never changed, so no worker that is late can disturb the row counts. A
-retry from the checkpoint begins with what the attempt before had finished: that is copied under its own name first. The
-entry of the file comes last and makes it so; whatever breaks off before or after is completed by asking again.
+What the previous attempt wrote in the ledger never changes, so that a late worker of it cannot affect the row counts. A
+retry from the checkpoint first copies what the previous attempt finished, under the new attempt's name. The file's own
+entry is written last, and makes the attempt valid. If a retry breaks off at any point, running it again completes it.
 `cancel_file` ends an open file without another attempt.
 """
 
@@ -35,18 +35,18 @@ class RejectCopies(Protocol):
     """The rejects of attempts."""
 
     def any_of(self, file: FileVersion) -> bool:
-        """Return whether an attempt has any."""
+        """Return whether an attempt has rejects."""
 
     def copy(self, old: FileVersion, new: FileVersion, *, wanted: Callable[[int], bool]) -> None:
-        """Give another attempt the parts whose first byte is wanted."""
+        """Copy to another attempt those parts of the rejects for whose first byte `wanted` returns True."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """What was done: the attempt that is loaded now, and how many messages were sent for it.
+    """The result of a retry: the attempt that is loaded now, and the number of messages sent for it.
 
-    `is_new` unless an attempt that is open already goes on; `ended` is an open one that gave way; `begun` is what the
-    new one need not load.
+    `is_new` is False if an attempt that was open continues; `ended` is an open attempt that was ended; `begun` is what
+    the new attempt takes over.
     """
 
     file: FileVersion
@@ -57,12 +57,12 @@ class Retried:
 
     @property
     def kept(self) -> RowCounts:
-        """What the new attempt counts without loading it."""
+        """The row counts that the new attempt takes over."""
         return self.begun.checkpoint.row_counts if self.begun.checkpoint else self.begun.row_counts
 
 
 class Retry:
-    """Begins attempts. Safe to run again at any time, also after it broke off."""
+    """Begins new attempts. Safe to run again at any time, also after it broke off."""
 
     def __init__(self, services: Services, rejects: RejectCopies) -> None:
         self._services = services
@@ -74,12 +74,12 @@ class Retry:
     def run(self, attempts: list[Entry], start: From, *, as_newest: bool = False) -> Retried:
         """Load a file again; `attempts` are the entries of one version of it.
 
-        It keeps its place in the order of files, unless it is loaded `as_newest`: from its start then.
+        The file keeps its order value, unless it is loaded `as_newest`, which is always from its start.
 
         Raises:
-            StillLoading: a worker holds it, or a part of it.
-            ObjectSuperseded, FileMissing: the object is not what it was.
-            SettingsFault: there is nothing to go on from.
+            StillLoading: a worker holds the file or a segment of it.
+            ObjectSuperseded, FileMissing: the object has changed or is gone.
+            SettingsFault: it has no checkpoint to continue from.
         """
         last = max(attempts, key=lambda entry: entry.work.file.retry or 0)
         _refuse_undo(last, start, self._clock.now_s())
@@ -98,7 +98,7 @@ class Retry:
         return self._begin(last, parts[1:], start, self._order_ms(attempts, as_newest=as_newest))
 
     def again(self, file: FileVersion, versions: Iterable[Entry]) -> bool:
-        """Load an object again that is known; `versions` are all entries of its key.
+        """Load a known object again; `versions` are all entries of its key.
 
         Return False if it is open, or was undone.
         """
@@ -108,7 +108,7 @@ class Retry:
         name = same[-1].work.file.first_version
         try:
             return bool(self.run([entry for entry in same if entry.work.file.first_version == name], START).messages)
-        except (StillLoading, ObjectSuperseded, FileMissing):  # meanwhile
+        except (StillLoading, ObjectSuperseded, FileMissing):  # changed meanwhile
             return False
 
     def _order_ms(self, attempts: list[Entry], *, as_newest: bool) -> int | None:
@@ -121,7 +121,7 @@ class Retry:
         return known[-1] if known else time_of(in_turn[0].work.file, in_turn[0].first_seen_s or self._clock.now_s())
 
     def _load_found(self, now: FileVersion, feed: str, start: From, *, as_newest: bool) -> Retried:
-        """Load an object again whose contents are those of an older version: as its newest version, or as found."""
+        """Load an object whose contents equal an older version's: as its newest version, or as found in the bucket."""
         found: list[Entry] = []
         for number in range(MOST_RETRIES + 1):
             entry = self._queries.entry(WorkItem(replace(now, retry=number or None)))
@@ -134,8 +134,8 @@ class Retry:
         return Retried(now, 1, is_new=True)
 
     def _attempts_at_newest(self, now: FileVersion) -> list[Entry]:
-        """Return the attempts at the newest version that was notified, if that is the object: a message for what was
-        found would be passed over."""
+        """Return the attempts at the newest notified version, if the object is that version: a message for it as found
+        in the bucket would be passed over."""
         if not self._queries.knows(now):
             return []
         notified = [e for e in self._queries.versions(now.bucket, now.key) if e.work.file.sequencer]
@@ -143,7 +143,7 @@ class Retry:
         return [entry for entry in notified if entry.work.file.first_version == newest]
 
     def _object_now(self, file: FileVersion) -> FileVersion:
-        """Return an object as it lies in the bucket, if it still has the contents of that version."""
+        """Return an object in its present version, if its contents are still those of the given version."""
         now = next((o for o, _ in self._services.listing.under(file.bucket, file.key) if o.key == file.key), None)
         if now is None:
             raise FileMissing(f"{file.url} is no longer in its bucket; drop it again to load it.")
@@ -159,7 +159,7 @@ class Retry:
         return now
 
     def _give_way(self, entry: Entry) -> FileVersion | None:
-        """End an open attempt that no one works on, and report it."""
+        """End an open attempt that no worker holds, and report it."""
         file, now_s = entry.work.file, self._clock.now_s()
         error = ObjectSuperseded(f"An operator asked for {file.url} to be loaded again from its start.")
         seconds = max(0.0, now_s - (entry.first_seen_s or now_s))
@@ -176,40 +176,40 @@ class Retry:
         settings = "" if begun == NOTHING_CARRIED_OVER else last.settings
         begun = replace(begun, settings=settings, order_ms=order_ms)
         is_new = self._transitions.retry(file, feed=last.feed, begun=begun)
-        ended = self._give_way(last) if is_open(last.status) else None  # not before: else no one might load it
+        ended = self._give_way(last) if is_open(last.status) else None  # after the new entry, so that one always exists
         entry = self._queries.entry(WorkItem(file))
         assert entry is not None
         messages = self._send([entry, *self._queries.segments(file)])
         return Retried(file, messages, is_new=is_new, ended=ended, begun=begun)
 
     def _next(self, file: FileVersion, start: From) -> FileVersion:
-        """Return the next attempt. One from the start has nothing of one that broke off before it began."""
+        """Return the next attempt. One from the start must not find entries or rejects of a retry that broke off."""
         return next_attempt(
             replace(file, undo=None),
             lambda new: start == CHECKPOINT or not (any(self._queries.segments(new)) or self._rejects.any_of(new)),
         )
 
     def _carry_over(self, old: FileVersion, new: FileVersion, segments: list[Entry]) -> CarriedOver:
-        """Give the new attempt what the old one had finished."""
+        """Copy to the new attempt what the old one finished."""
         if not segments:
             checkpoint = self._queries.checkpoint(old)
             if checkpoint:
                 self._rejects.copy(old, new, wanted=lambda byte: byte < checkpoint.at.byte)
-                # The feed may make other items now of the rows behind it.
+                # The feed may now make different items of the rows after it.
                 return CarriedOver(checkpoint=replace(checkpoint, written=NO_ITEMS))
             return NOTHING_CARRIED_OVER
         for entry in segments:
             assert entry.work.segment is not None
             if entry.status == Status.DONE:
                 self._transitions.carry_over(new, entry.work.segment, entry.row_counts)
-            else:  # from its own beginning, which is not far
+            else:  # from the segment's beginning, which costs little
                 self._transitions.add_segment(new, entry.work.segment)
-        carried = list(self._queries.segments(new))  # of which another operator may have written some
+        carried = list(self._queries.segments(new))  # another operator may have written some of them
         self._rejects.copy(old, new, wanted=lambda byte: any(_holds(r, byte) for r in carried))
         return _sum(carried)
 
     def _send(self, parts: list[Entry]) -> int:
-        """Send the messages of what is not done; return how many."""
+        """Send the messages of what is not done; return their number."""
         file, *segments = parts
         bodies = [body_of(entry.work) for entry in segments if entry.status not in (Status.DONE, Status.STOPPED)]
         if file.status != Status.SPLIT or not bodies:
@@ -222,7 +222,7 @@ def refuse_held(parts: Iterable[Entry], now_s: float) -> None:
     """Check that no worker holds any of these entries.
 
     Raises:
-        StillLoading: one does.
+        StillLoading: a worker holds one.
     """
     for part in parts:
         if part.status == Status.LOADING and part.lease_until_s > now_s:
@@ -233,10 +233,10 @@ def refuse_held(parts: Iterable[Entry], now_s: float) -> None:
 
 
 def refuse_cut_off(entry: Entry, now_s: float) -> None:
-    """Check that no worker still is at an attempt that others have ended: it may write for as long as a lease holds.
+    """Check that no worker is still busy with an attempt that others have ended: it may write until its lease expires.
 
     Raises:
-        StillLoading: one may be.
+        StillLoading: a worker may be.
     """
     left_s = (entry.ended_s or 0.0) + Timing().lease_s - now_s
     if entry.is_cut_off and left_s > 0:
@@ -247,7 +247,7 @@ def refuse_cut_off(entry: Entry, now_s: float) -> None:
 
 
 def _refuse_undo(last: Entry, start: From, now_s: float) -> None:
-    """Check that the last attempt at a file does not undo it, or has ended: then it may be loaded again."""
+    """Check that the last attempt at a file is not an undo, or that a retry from `start` may follow it."""
     file = last.work.file
     if file.undo and is_open(last.status):
         raise StillLoading(f"{file.url} is being undone; wait until that has ended, or end it with `ingest cancel`.")
@@ -258,7 +258,7 @@ def _refuse_undo(last: Entry, start: From, now_s: float) -> None:
 
 
 def is_untouched(entry: Entry) -> bool:
-    """Return whether an attempt was neither claimed nor begun with anything: its message is on its way, or was lost."""
+    """Return whether an attempt was not claimed and took over nothing: its message is on its way, or was lost."""
     return entry.attempts == 0 and entry.row_counts == NOTHING and not entry.segments
 
 
@@ -268,8 +268,8 @@ def _holds(entry: Entry, byte: int) -> bool:
 
 
 def _sum(segments: list[Entry]) -> CarriedOver:
-    """Return what an attempt begins with that has these segments. What stands before the first is added when the
-    planner comes to the end of the file, as ever."""
+    """Return what an attempt with these segments takes over. The bytes before the first segment are added later, as
+    always, when the split comes to the end of the file."""
     row_counts = NOTHING
     done = [entry for entry in segments if entry.status == Status.DONE]
     for entry in done:
@@ -280,10 +280,10 @@ def _sum(segments: list[Entry]) -> CarriedOver:
 
 
 def cancel_file(services: Services, entry: Entry) -> Outcome:
-    """End a file that is open as FAILED, report it, and return how it ended. Safe to repeat.
+    """End an open file as FAILED, report it, and return its outcome. Safe to repeat.
 
     Raises:
-        SettingsFault: it has ended otherwise.
+        SettingsFault: the file has ended already.
     """
     file = entry.work.file
     if is_open(entry.status):
@@ -293,7 +293,7 @@ def cancel_file(services: Services, entry: Entry) -> Outcome:
         rejects = services.rejects_url(file) if entry.row_counts.rows_rejected else None
         services.ledger.transitions.give_up(file, Outcome(Status.FAILED, entry.row_counts, seconds, rejects, error))
     outcome = services.ledger.queries.unreported(file)
-    if outcome:  # also of a cancellation that broke off before its report
+    if outcome:  # also if a cancellation broke off before its report
         Reporter(services).file_ended(file, entry.feed, outcome)
         return outcome
     raise SettingsFault(f"{file.url} has ended already, as `ingest status` shows: there is nothing to cancel.")

@@ -1,8 +1,8 @@
-"""Undoes a file because an operator asks for it: deletes the items that still name it, by an attempt of its own.
+"""Undo: an operator has the items of a file deleted, those that still name it, by a separate attempt.
 
-The attempt reads the object again for its keys, with the settings that the file was loaded with, but with `write` as
-"undo". Before its message is sent, the entries of all attempts that have loaded the file become UNDONE: no message of
-theirs writes it again. What an item was before the file replaced it does not come back.
+The attempt reads the object again for its keys, with the settings with which the file was loaded, but `write` as
+"undo". Before its message is sent, the entries of all attempts that loaded the file become UNDONE, so that none of
+their messages writes it again. An item that the file replaced is not restored.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,10 +25,9 @@ _LOADED_AGAIN = "{} is being loaded, or was meanwhile; run the command again whe
 
 @dataclass(frozen=True, slots=True)
 class Undoing:
-    """What an undo would do: the attempts at the file that have loaded it, the last one last, and the settings it would
-    follow. `before` is the last attempt of all. `going_on` is an undo that was begun before and is not at its end;
-    `not_found` are versions whose items are somewhere else, as they were loaded with other keys, or to another table.
-    """
+    """What an undo would do: the attempts that loaded the file, in order, and the settings that it would use. `before`
+    is the last of all attempts. `going_on` is an unfinished undo that was begun before; `not_found` are versions whose
+    items this undo does not find, because they were loaded with other keys or to another table."""
 
     loaded: tuple[Entry, ...]
     settings: LoadSettings
@@ -38,19 +37,19 @@ class Undoing:
 
     @property
     def last(self) -> Entry:
-        """The attempt that has loaded the file last."""
+        """The last attempt that loaded the file."""
         return self.loaded[-1]
 
     @property
     def most_items(self) -> int:
-        """How many items the attempts have written together, those written twice counted twice."""
+        """The number of items that the attempts wrote; an item that several attempts wrote counts several times."""
         return sum(entry.row_counts.rows_written for entry in self.loaded)
 
 
 class Undo:
     """Begins undos. Safe to run again at any time, also after it broke off.
 
-    `find` asks S3 for exactly this version of an object.
+    `find` looks in S3 for exactly this version of an object.
     """
 
     def __init__(self, services: Services, find: Callable[[FileVersion], FileVersion]) -> None:
@@ -60,11 +59,11 @@ class Undo:
         self._find = find
 
     def look(self, attempts: Sequence[Entry]) -> Undoing:
-        """Return what undoing a file would do; `attempts` are the entries of one version of it. Nothing is changed.
+        """Return what an undo of a file would do; `attempts` are the entries of one version of it. Nothing is changed.
 
         Raises:
-            StillLoading: a worker holds it, or its message may still come.
-            FileMissing: the object is not there any more as it was loaded.
+            StillLoading: a worker holds it, or its message may still arrive.
+            FileMissing: the version of the object that was loaded no longer exists.
             SettingsFault: it cannot be undone, or nothing of it was loaded.
         """
         in_turn = sorted(attempts, key=lambda entry: entry.work.file.retry or 0)
@@ -81,10 +80,10 @@ class Undo:
         return Undoing(loaded, undo_settings(settings), last.work.file, going_on, others)
 
     def run(self, undoing: Undoing) -> FileVersion:
-        """Begin an undo, or let one that was begun go on; return its attempt.
+        """Begin an undo, or continue one that was begun; return its attempt.
 
         Raises:
-            StillLoading: a worker has it, or the file is loaded again meanwhile.
+            StillLoading: a worker holds it, or the file was loaded again meanwhile.
         """
         feed = undoing.last.feed
         if undoing.going_on:
@@ -103,7 +102,7 @@ class Undo:
         return new
 
     def _refuse_later(self, before: FileVersion) -> None:
-        """Check that no attempt was begun since someone looked: it would not be undone in the ledger."""
+        """Check that no attempt was begun since `look`: its entry would not become UNDONE."""
         known = (entry.work.file for entry in self._queries.versions(before.bucket, before.key))
         if any(file.file_id == before.file_id and (file.retry or 0) > (before.retry or 0) for file in known):
             raise StillLoading(_LOADED_AGAIN.format(before.url))
@@ -113,7 +112,7 @@ class Undo:
         return bool(entry and entry.work.file.undo)
 
     def _go_on(self, entry: Entry) -> FileVersion:
-        """Send the messages of an undo that is open again."""
+        """Resend the messages of an open undo."""
         file = entry.work.file
         segments = [s for s in self._queries.segments(file) if s.status not in (Status.DONE, Status.STOPPED)]
         refuse_held([entry, *segments], self._services.clock.now_s())
@@ -152,7 +151,7 @@ class Undo:
     def _refuse_feed(self, loaded: Sequence[Entry], feed: Feed) -> None:
         last = loaded[-1]
         why = _refusal(feed)
-        if not why and undo_attribute(feed) != feed.row_attribute:  # by the order value, which attempts may not share
+        if not why and undo_attribute(feed) != feed.row_attribute:  # by order value, which may differ between attempts
             is_partial = last.status not in (Status.COMPLETE, Status.UNDONE)
             if is_partial and any(entry.order_ms != last.order_ms for entry in loaded):
                 why = "it was loaded as the newest and not to its end: retry it first"
@@ -176,12 +175,12 @@ class Undo:
 
 
 def undo_settings(settings: LoadSettings) -> LoadSettings:
-    """Return the settings that undo what a file was loaded with."""
+    """Return the settings that undo a load with the given settings."""
     return replace(settings, feed=feed_of_undo(settings.feed), sizes=replace(settings.sizes, rules=RULES))
 
 
 def _refusal(feed: Feed) -> str:
-    """Return why what a feed writes cannot be undone; nothing if it can."""
+    """Return the reason why a feed's items cannot be undone; empty if they can."""
     if feed.updates:
         return "its feed updates items, which have attributes of other files, too"
     if feed.write == "delete":
@@ -192,5 +191,5 @@ def _refusal(feed: Feed) -> str:
 
 
 def _place(feed: Feed) -> tuple[object, ...]:
-    """Return what says where a feed's items are."""
+    """Return the values that decide where a feed's items are."""
     return feed.table, feed.role, feed.region, feed.key_attributes(), undo_attribute(feed)
