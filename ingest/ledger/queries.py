@@ -170,7 +170,7 @@ class TableQueries:
         for found in self._table.query("listing files", query):
             with aws_call(f"listing files in the ledger {dynamodb.name}"):
                 item = dynamodb.get_item(Key=_key(found), ConsistentRead=True).get("Item")
-            if item and item[LedgerKeys.LISTING] == listing:  # the index is a moment behind
+            if item and item[LedgerKeys.LISTING] == listing:  # the index is eventually consistent
                 yield self._file_entry(item)
 
     def _under(self, bucket: str, key: str, prefix: str) -> Iterator[Item]:
@@ -194,7 +194,7 @@ class EndedFiles:
             items = {tuple(_key(item).values()): item for item in self._table.items("reading files", portion)}
             for key in portion:
                 item = items.get(tuple(key.values()))
-                if item and item[LedgerKeys.LISTING] == listing:  # the index is a moment behind
+                if item and item[LedgerKeys.LISTING] == listing:  # the index is eventually consistent
                     yield _file_entry(item)
 
 

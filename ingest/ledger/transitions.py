@@ -167,7 +167,7 @@ class TableTransitions:
         if has_ended:
             return None
         name = WorkItem(work.file).sort_key
-        item = self._table.read("looking up a file", work.file, name).get(name, {})  # it does not change any more
+        item = self._table.read("looking up a file", work.file, name).get(name, {})  # final: it has ended
         return _as_counted(outcome, item)
 
     def end_early(self, file: FileVersion, outcome: Outcome) -> Outcome | None:

@@ -116,7 +116,7 @@ class PollingClock(Protocol):
     """The time functions that waiting uses."""
 
     def monotonic_s(self) -> float:
-        """Return seconds that never jump."""
+        """Return seconds of a monotonic clock."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

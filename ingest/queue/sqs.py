@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 MOST_ENTRIES = 10  # in one request: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
-MOST_HIDDEN_S = 42_000  # SQS: at most 12 hours after the delivery, of which a function may run for 15 minutes
+MOST_HIDDEN_S = 42_000  # SQS: at most 12 hours after the delivery, and a function may run for 15 minutes
 
 MOST_GROUP = 128  # characters of a message group
 

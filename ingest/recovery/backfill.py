@@ -25,7 +25,7 @@ class PaceClock(Protocol):
     """The time functions that sending at a steady rate uses."""
 
     def monotonic_s(self) -> float:
-        """Return seconds that never jump."""
+        """Return seconds of a monotonic clock."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

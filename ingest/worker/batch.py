@@ -122,7 +122,7 @@ class BatchHandler:
     def _past(self, record: Record, deadline_s: float) -> Past:
         try:
             return self._dispatcher.past(_message(record, deadline_s))
-        except Exception as error:  # it only decides the order
+        except Exception as error:  # it decides only the order
             logger.warning("not known whether a message is a danger", extra=_error_fields(error))
             return Past()
 
@@ -199,7 +199,7 @@ class BatchHandler:
         kept.difference_update(done)
         try:
             self._queue.delete(done)
-        except Exception as error:  # the answer deletes them too
+        except Exception as error:  # the response deletes them, too
             logger.warning("messages will be deleted late", extra={"messages": len(done)} | _error_fields(error))
 
 

@@ -263,7 +263,7 @@ class Queue(Protocol):
         """Send messages of a feed; `feed` is None if it is not known."""
 
     def waiting(self) -> int:
-        """Return about how many messages wait to be delivered."""
+        """Return the approximate number of messages that wait to be delivered."""
 
 
 class DeadLetters(Protocol):
@@ -294,7 +294,7 @@ class WorkerClock(Protocol):
         """Return epoch seconds."""
 
     def monotonic_s(self) -> float:
-        """Return seconds that never jump."""
+        """Return seconds of a monotonic clock."""
 
     def chance(self) -> float:
         """Return a random number in [0, 1)."""
