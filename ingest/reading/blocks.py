@@ -1,7 +1,7 @@
 """Cut a byte stream into blocks of whole records, with exact offsets and line numbers.
 
-Bytes in, chunks out, in whatever portions they arrive. Holds at most a block and a portion. Where the next chunk begins
-and what it is depends on the state and the bytes behind it alone, so cutting can go on later from any chunk's end.
+Bytes go in, in portions of any size; chunks come out. At most one block and one portion are held in memory. The next
+chunk depends only on the state and the bytes that follow, so cutting can resume later at the end of any chunk.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -11,15 +11,15 @@ from ingest.contract import Reason
 from ingest.feeds.dialect import Csv
 from ingest.reading.grammar import Grammar, count_lines, end_of_line
 
-# Raise it with every change by which a file is cut elsewhere, its rows mean something else, or their counts change
-# (tests/reading/test_rules.py): files that are being loaded are begun anew then, and never half one way, half another.
+# Increase it with every change to where a file is cut, what its rows mean, or how they are counted
+# (tests/reading/test_rules.py): files in progress then restart, so that no file is loaded by two versions of the rules.
 RULES = 2
 BLOCK_BYTES = 4 * 1024 * 1024
 RECORD_BYTES = 1024 * 1024
 
 
 def block_bytes(csv: Csv) -> int:
-    """Return how large the blocks of a feed's files are: a record must fit."""
+    """Return the block size for a feed's files, in bytes: at least one record of the maximum size fits."""
     return max(BLOCK_BYTES, csv.max_record_bytes)
 
 
@@ -27,8 +27,8 @@ def block_bytes(csv: Csv) -> int:
 class Block:
     """Whole records: the unit of parsing. `first_byte` counts from 0, `first_line` from 1, both in the file.
 
-    `byte_count` is how many bytes of the file the block is; `data` is the same in UTF-8. `has_open_quote`: it is one
-    record with a quote that is never closed, and is an ordinary character therefore.
+    `byte_count` is the block's size in bytes of the file; `data` is the same text in UTF-8. `has_open_quote`: the block
+    is a single record with a quote that is never closed; that quote is an ordinary character.
     """
 
     data: bytes
@@ -54,9 +54,9 @@ Chunk = Block | BadRecord
 
 @dataclass(frozen=True, slots=True)
 class RawRecord:
-    """A record of a block as it stands in the file. `number` counts the block's records from 0, without blank lines.
+    """A record of a block, as it is in the file. `number` counts the block's records from 0, without blank lines.
 
-    `data` is the record in the file's own characters, as UTF-8; `first_byte` and `first_line` are as a block's.
+    `data` is the record in the file's own characters, as UTF-8; `first_byte` and `first_line` count as in `Block`.
     """
 
     number: int
@@ -67,10 +67,10 @@ class RawRecord:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """All that the next chunks depend on, besides the bytes. `byte` counts from 0, `line` from 1, both in the file.
+    """Everything that the next chunks depend on, besides the bytes. `byte` counts from 0, `line` from 1, in the file.
 
-    For the next `open_left` bytes of text a quote is known to be open that is given up already. `text_byte` counts the
-    bytes of text so far, where the text is not the file's own bytes.
+    `open_left`: an abandoned quote is known not to be closed within that many bytes of the text that follows.
+    `text_byte` is the offset in the decoded text, needed where the text is not the file's own bytes.
     """
 
     byte: int
@@ -83,12 +83,12 @@ START = Position(0, 1)
 
 
 class BlockSplitter:
-    """Cuts the bytes fed to it. Each byte comes out exactly once, in a block or as part of a bad record.
+    """Cuts the bytes fed to it into chunks. Each byte is in exactly one chunk: a block or a bad record.
 
-    A record longer than `record_bytes` (and than a block) is either a quote never closed (the record ends with the line
-    on which that quote opens, as a bad record; with lenient quoting, as a block in which it is an ordinary character)
-    or a line without end (skipped to its end). `measure` says how many bytes of the file some of the data is, where
-    that is not UTF-8.
+    A record longer than `record_bytes` (or than a block) has either an unclosed quote or an overlong line. A record
+    with an unclosed quote ends with the line that opens the quote: it is a bad record or, with lenient quoting, a block
+    in which the quote is an ordinary character. An overlong line is skipped to its end, as a bad record. `measure`
+    returns how many bytes of the file some of the data occupies, where the file is not UTF-8.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class BlockSplitter:
         return self._state
 
     def feed(self, portion: bytes) -> Iterator[Chunk]:
-        """Yield the chunks that are complete now."""
+        """Add a portion of bytes; yield the chunks that are now complete."""
         end = self._grammar.end_of_text(portion)
         if end:
             for held_back in self._take_ctrl_z():
@@ -124,14 +124,14 @@ class BlockSplitter:
         self._ctrl_z += len(portion) - end
 
     def _take_ctrl_z(self) -> Iterator[bytes]:
-        """Yield the Ctrl-Z that the bytes so far end with: they are text only if text follows."""
+        """Yield the Ctrl-Z characters at the end of the bytes so far: they are text only if text follows."""
         while self._ctrl_z:
             count = min(self._ctrl_z, self._block_bytes)
             self._ctrl_z -= count
             yield b"\x1a" * count
 
     def _feed(self, portion: bytes) -> Iterator[Chunk]:
-        """Cut while more is held than a block: what is left may be the file's last record, which has no line end."""
+        """Cut while more than a block is held: the rest may be the file's last record, which has no line end."""
         self._parts.append(portion)
         self._held += len(portion)
         if self._held <= self._block_bytes:
@@ -145,10 +145,10 @@ class BlockSplitter:
         self._hold(data[at:])
 
     def finish(self, *, at_end: bool = True, behind: Callable[[], bytes] = bytes) -> Iterator[Chunk]:
-        """Yield what is left. The end of the file ends the last record.
+        """Yield the remaining chunks. The end of the file ends the last record.
 
-        Without `at_end` these bytes end where a chunk of the whole file does: the chunks are the whole file's, if
-        `behind` returns the text that follows in the file, as many bytes as a record may have. It may not be asked.
+        Without `at_end`, these bytes end where a chunk of the whole file ends, and the chunks are those of the whole
+        file: `behind` must return the text that follows, as many bytes as a record may have. It is called if needed.
         """
         data, at = b"".join(self._parts), 0
         if not at_end:
@@ -159,15 +159,15 @@ class BlockSplitter:
             yield self._done(chunk)
         if self._endless:
             yield self._done(self._take_endless())
-        if self._ctrl_z:  # read, but no record
+        if self._ctrl_z:  # read, but not part of a record
             first = self._at
             yield self._done(Block(b"", first.byte, first.line, sum(map(self._advance, self._take_ctrl_z()))))
         self._hold(b"")
 
     def _finish_part(self, data: bytes, behind: Callable[[], bytes]) -> Generator[Chunk, None, int]:
-        """Cut as if a line without end stood where `behind` ends: no record ends in it, and no decision waits for more.
+        """Cut as if an endless line followed the text of `behind`: it ends no record, and no decision waits for more.
 
-        Whether a quote is closed, and before what, may be seen only behind these bytes.
+        Whether a quote is closed, and what follows the closing quote, may be visible only after these bytes.
         """
         last_line_end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         if self._grammar.needs_what_follows(data):
@@ -188,7 +188,7 @@ class BlockSplitter:
         self._parts, self._held = [rest], len(rest)
 
     def _cut(self, data: bytes, at: int, limit: int) -> tuple[Chunk | None, int]:
-        """Return the next chunk of data[at:limit], if it ends there, and how far the data is done with."""
+        """Return the next chunk of data[at:limit], if one ends there, and the offset up to which data is processed."""
         if not self._endless:
             end = self._end_of_records(data, at, limit)
             if end > at:
@@ -200,9 +200,9 @@ class BlockSplitter:
         return self._skip(data, at, limit)
 
     def _end_of_open_line(self, data: bytes, at: int, limit: int, *, at_end: bool) -> tuple[int, bool]:
-        """Return where the line ends on which a quote opens that is not closed before the limit, and whether one does.
+        """Return the end of the line that opens a quote not closed before the limit, and whether there is such a line.
 
-        Where that line has no end either, or none is open, it is the record's first line; 0 if that has no end.
+        If that line does not end, or no quote is open, return the end of the record's first line; 0 if it has none.
         """
         opening = self._grammar.open_quote(data, at, limit)
         if opening is not None and (end := end_of_line(data, opening, limit, at_end=at_end) or at_end * limit):
@@ -210,13 +210,13 @@ class BlockSplitter:
         return end_of_line(data, at, limit, at_end=at_end), False
 
     def _end_of_records(self, data: bytes, at: int, limit: int) -> int:
-        """Return where the last of the whole records at `at` ends, each of them within the record limit."""
+        """Return where the last whole record from `at` on ends; each of these records is within the record limit."""
         if self._at.open_left:
             end = self._grammar.end_of_lines(data, at, min(limit, at + self._at.open_left))
             if end > at:
                 return end
             limit = min(limit, at + self._record_bytes)
-            line_end = end_of_line(data, at, limit, at_end=False)  # of a line that goes on beyond what is known
+            line_end = end_of_line(data, at, limit, at_end=False)  # of a line that extends beyond the known bytes
             return self._grammar.end_of_lines(data, at, min(limit, line_end + 1))
         while (end := self._grammar.end_of_last_record(data, at, min(limit, at + self._record_bytes))) > at:
             at = end
@@ -238,7 +238,7 @@ class BlockSplitter:
         return self._give_up(data[at : end or limit], known, is_open=is_open), end or limit
 
     def _may_be_last(self, data: bytes, at: int) -> bool:
-        """Return whether the rest may be the file's last record; while a quote is known to be open, one line."""
+        """Return whether the rest may be the file's last record: if a quote is known to be open, only a single line."""
         if len(data) - at > self._record_bytes:
             return False
         return not self._at.open_left or end_of_line(data, at, len(data), at_end=True) in (0, len(data))
@@ -249,7 +249,7 @@ class BlockSplitter:
         return self._take_endless(), end
 
     def _skip(self, data: bytes, at: int, limit: int) -> tuple[Chunk | None, int]:
-        """Pass over a line without end; its bad record comes when the line does end."""
+        """Skip a part of an overlong line; its bad record is returned when the line ends."""
         line_end = end_of_line(data, at, limit, at_end=False)
         end = line_end or _end_of_part(data, at, limit)
         self._add_to_endless(data, at, end)
@@ -272,10 +272,10 @@ class BlockSplitter:
         return Block(data, first.byte, first.line, self._advance(data), has_open_quote)
 
     def _give_up(self, data: bytes, known: int, *, is_open: bool) -> Chunk:
-        """End a record with the line on which a quote opens that is not closed in the next `known` bytes.
+        """End a record with the line that opens a quote not closed within the next `known` bytes.
 
-        No record that begins on a later line and goes beyond it can end there either: at the end of that line both are
-        inside quotes. So these need not be looked at again, and a file of such lines takes time by its length only.
+        A record of several lines that begins within these bytes cannot end there either: at the end of its first line,
+        both are inside quotes. So they are not searched again, and a file of such lines takes time linear in its size.
         """
         first = self._at
         self._at = replace(first, open_left=first.open_left or known)
@@ -284,7 +284,7 @@ class BlockSplitter:
         return BadRecord(data, first.byte, first.line, self._advance(data), Reason.UNTERMINATED_QUOTE)
 
     def _advance(self, data: bytes) -> int:
-        """Move on past some of the data; return how many bytes of the file it is."""
+        """Move past some of the data; return how many bytes of the file it occupies."""
         byte_count = self._measure(data)
         at = self._at
         open_left = max(0, at.open_left - len(data))

@@ -1,6 +1,6 @@
-"""Any file's bytes -> its text: expanded and transcoded while they stream; what is not CSV is named.
+"""Decompress and transcode a file's bytes to text as a stream; refuse files that are not CSV, naming what they are.
 
-Plain UTF-8 passes through untouched.
+Plain UTF-8 passes through unchanged.
 """
 
 import io
@@ -17,18 +17,18 @@ from ingest.feeds.dialect import Csv
 from ingest.reading.encoding import Charset
 from ingest.reading.grammar import end_of_line
 
-# A file's own bytes from one offset to before another, or to its end.
+# Yields a file's raw bytes from one offset up to, but not including, another; None: to the end of the file.
 RangeReader = Callable[[int, int | None], Iterator[bytes]]
 
 EXPANDED_PORTION_BYTES = 1024 * 1024
-_FED_BYTES = 256 * 1024  # compressed bytes at a time: what is left over by a full portion is copied
-_GZIP = 31  # zlib's word for a gzip header and trailer
+_FED_BYTES = 256 * 1024  # compressed bytes per call: zlib copies input that a full output portion leaves over
+_GZIP = 31  # zlib's `wbits` for a gzip header and trailer
 _GZIP_MAGIC = b"\x1f\x8b"
 _LIKE_TEXT = re.compile(rb"[\t\r\n -~\x80-\xff]+")
-_RATIO_FROM_BYTES = 64 * 1024 * 1024  # this much is harmless, whatever it came from
+_RATIO_FROM_BYTES = 64 * 1024 * 1024  # up to this size, any compression ratio is harmless
 _MAGIC = (
     (re.compile(rb"\x1f\x8b"), "gzip"),
-    (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), "bz2"),  # a header may begin with BZh
+    (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), "bz2"),  # BZh alone may begin a CSV header
     (re.compile(rb"\x28\xb5\x2f\xfd"), "zstd"),
 )
 _LONGEST_MAGIC = 10
@@ -64,12 +64,12 @@ _JSON_BEGINNING = re.compile(r'[\[{]\s*\Z|(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:')
 
 
 def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
-    """Yield the file's text (`ingest.reading.encoding`). Bytes that are not text in its encoding are invalid UTF-8.
+    """Yield the file's text (`ingest.reading.encoding`). Bytes invalid in its encoding come out as invalid UTF-8.
 
     Raises (while iterating):
         BadCompression: the compressed stream is damaged or cut short.
-        Bomb: it expands to more, or by more, than the feed allows.
-        NotCsv: it is a file of another kind, or the encoding cannot make text of the bytes at all.
+        Bomb: its expanded size, or its compression ratio, exceeds the feed's limit.
+        NotCsv: it is another kind of file, or the bytes cannot be decoded at all.
     """
     first = first_bytes(portions)
     codec = codec_of(first, csv)
@@ -82,7 +82,7 @@ def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
 
 
 def expanded_sizes(portions: Iterator[bytes], csv: Csv) -> Iterator[int]:
-    """Yield how many bytes of the file, expanded, each portion of its text is. Raises as `decode`."""
+    """Yield the size of each portion of the text, in bytes of the expanded file. Raises as `decode`."""
     return map(Charset(csv).size, decode(portions, csv))
 
 
@@ -110,7 +110,7 @@ def first_bytes(portions: Iterator[bytes]) -> bytes:
 
 
 def _refuse_other_files(portions: Iterator[bytes]) -> Iterator[bytes]:
-    """Pass a file's expanded bytes on, unless they begin like those of another kind of file."""
+    """Yield a file's expanded bytes; raise NotCsv if they begin like another kind of file."""
     first = first_bytes(portions)
     while len(first) < _TAR_MAGIC_AT + 5 and b"\n" not in first and (portion := next(portions, None)) is not None:
         first += portion
@@ -124,7 +124,7 @@ def _refuse_other_files(portions: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _gunzip(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
-    """Expand gzip members laid end to end. Zeros behind a member are padding, as tapes and block devices leave it."""
+    """Expand concatenated gzip members. Zero bytes after a member are padding, as tapes and block devices add it."""
     member = zlib.decompressobj(_GZIP)
     taken_bytes = expanded_bytes = 0
     for left in _slices(portions):
@@ -152,7 +152,7 @@ def _slices(portions: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _expanded(member: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
-    """Yield what some bytes of a member expand to; those behind its end are its `unused_data`."""
+    """Yield the expansion of some bytes of a member; bytes after the member's end are in its `unused_data`."""
     is_full = False
     while (data or is_full) and not member.eof:
         try:
@@ -165,9 +165,9 @@ def _expanded(member: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
 
 
 def _refuse_other_bytes(data: bytes, end_byte: int) -> None:
-    """Refuse what stands behind a gzip member and is not another one."""
+    """Raise BadCompression if the data after a gzip member is not another member."""
     if not data.startswith(_GZIP_MAGIC[: len(data)]):
-        what = "text" if _LIKE_TEXT.fullmatch(data[:16]) else f"0x{data[:4].hex()}"  # what may be of a row is not shown
+        what = "text" if _LIKE_TEXT.fullmatch(data[:16]) else f"0x{data[:4].hex()}"  # it may be row data: not shown
         raise BadCompression(
             f"Behind the end of the gzip stream, from byte {end_byte - len(data):,} of the file on, are other bytes "
             f"({what}); send the file again without them."
@@ -175,7 +175,7 @@ def _refuse_other_bytes(data: bytes, end_byte: int) -> None:
 
 
 def _expand(portions: Iterator[bytes], codec: str, csv: Csv) -> Iterator[bytes]:
-    """Arrow's codecs: they go on over concatenated members and notice a truncated stream."""
+    """Expand with Arrow's codecs, which continue across concatenated members and detect a truncated stream."""
     reader = _PortionReader(portions)
     stream = pa.CompressedInputStream(pa.PythonFile(reader, mode="r"), codec)  # type: ignore[arg-type]  # the stubs want literals
     expanded_bytes = 0
@@ -205,7 +205,7 @@ def _refuse_bomb(compressed_bytes: int, expanded_bytes: int, csv: Csv) -> None:
 
 
 class _PortionReader(io.RawIOBase):
-    """Portions as the file object Arrow wants to read from."""
+    """A file object over portions, for Arrow to read from."""
 
     def __init__(self, portions: Iterator[bytes]) -> None:
         self.taken_bytes = 0
@@ -227,9 +227,9 @@ class _PortionReader(io.RawIOBase):
 
 
 def is_undecided(text: bytes) -> bool:
-    """Return whether more of a file decides what it is: all of its first line, or more if it begins like XML or JSON.
+    """Return whether more text is needed to identify a file: its first line, or more if it begins like XML or JSON.
 
-    So it is the same in any portions.
+    So the result does not depend on how the file is divided into portions.
     """
     bare = text.lstrip()
     may_be_other = bare.startswith((b"<", b"{", b"["))
@@ -237,10 +237,10 @@ def is_undecided(text: bytes) -> bool:
 
 
 def refuse_other_text(text: bytes, csv: Csv) -> None:
-    """Say what kind of text a file is that is plainly not rows of cells, whether it has a header or not.
+    """Refuse text that is clearly not rows of cells, with or without a header, and name its kind.
 
     Raises:
-        NotCsv: its beginning shows that it is HTML, XML, JSON, JSON Lines, a PGP message or a pointer of Git LFS.
+        NotCsv: its beginning shows that it is HTML, XML, JSON, JSON Lines, a PGP message or a Git LFS pointer.
     """
     text = text.lstrip()
     what = next((what for pattern, what in _OTHER_TEXTS if pattern.match(text)), "") or _json(text)
@@ -252,7 +252,7 @@ def refuse_other_text(text: bytes, csv: Csv) -> None:
 
 
 def _json(text: bytes) -> str:
-    """Return which JSON a text is, if it is: a cell may be JSON, too, if a delimiter or nothing follows it."""
+    """Return the kind of JSON a text is; "" if it is none. JSON with more text after it on the line is a CSV cell."""
     line = text[: end_of_line(text, 0, len(text), at_end=True) or len(text)].decode("utf-8", "replace").strip()
     if not line.startswith(("{", "[")):
         return ""

@@ -1,4 +1,4 @@
-"""A CSV file, opened: its encoding, grammar and header are joined here and nowhere else."""
+"""Open a CSV file: the only place where encoding, grammar and header are combined."""
 
 from dataclasses import replace
 from typing import cast
@@ -18,7 +18,7 @@ from ingest.reading.text_reader import TextFile, TextReader
 
 
 class CsvReader(TextReader):
-    """Reads a CSV file. `before_rows` are its preamble and header, `columns` the names its rows have."""
+    """Reads a CSV file. `before_rows` is its preamble and header, `columns` its column names."""
 
     def __init__(
         self, file: TextFile, feed: Feed, grammar: Grammar, header: Header, rest: bytes, *, block_bytes: int | None
@@ -31,7 +31,7 @@ class CsvReader(TextReader):
         self._layout = with_header_rows(layout, header)
 
     def parse(self, block: Block, *, is_first: bool = False) -> Rows:
-        """Return the rows of a block. `is_first`: none of the file, or of the segment, were read before.
+        """Return the rows of a block. `is_first`: no rows of the file, or of the segment, were read before.
 
         Raises:
             NotCsv: the first rows are not in the feed's encoding.
@@ -42,7 +42,7 @@ class CsvReader(TextReader):
         return replace(rows, table=self._charset.own_cells(rows.table))
 
     def cells(self, records: list[bytes], column: str) -> list[str | None]:
-        """Return a column's cells of some records, as they stand there even where they mean 'no value'."""
+        """Return a column's cells in some records, as written there even where they mean 'no value'."""
         texts = [self._charset.from_own(record) for record in records]
         whole = b"".join(text if text.endswith((b"\n", b"\r")) else text + b"\n" for text in texts)
         csv = self._layout.own_nulls.get(self.columns.index(column), self._layout.csv)
@@ -63,19 +63,19 @@ def open_csv(ranges: RangeReader, feed: Feed, block_bytes: int | None) -> CsvRea
     csv = file.charset.csv
     grammar = Grammar(csv)
     header, rest = read_header(file.beginning, csv, grammar)
-    if not header.columns:  # a file of no rows, and nothing else says what columns they would have
+    if not header.columns:  # the file has no rows, and nothing else defines its columns
         header = replace(header, columns=tuple(feed.needed_columns()))
     return CsvReader(file, feed, grammar, header, rest, block_bytes=block_bytes)
 
 
 def _own_nulls(feed: Feed, columns: tuple[str, ...]) -> dict[int, Csv]:
-    """Return the dialect, as it is in the text, of each column that has null values of its own."""
+    """Return, by column place, the dialect (as in the decoded text) of each column with its own null values."""
     own = {at: nulls for at, name in enumerate(columns) if (nulls := feed.column(name).null_values) is not None}
     return {at: Charset(feed.csv.changed(null_values=nulls)).csv for at, nulls in own.items()}
 
 
 def read_beginning(text: bytes, csv: Csv, *, is_whole: bool) -> tuple[pa.Table, bytes]:
-    """Return the rows of a file's beginning, given as text, and the text without a record cut off at its end.
+    """Return the rows in a file's beginning, given as text, and that text without an incomplete last record.
 
     Raises:
         FileFault: the header is missing or cannot be used.

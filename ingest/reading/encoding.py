@@ -1,9 +1,9 @@
-"""A file's own characters -> the text the core works on, UTF-8 with ASCII marks, and back again.
+"""Convert a file's own characters to the text that is parsed (UTF-8 with ASCII marks), and back.
 
-The parser knows only ASCII delimiters, quotes and escapes. Where a feed names another (quote = "þ"), that character and
-a control character change places in the text, and back again in the cells: nothing is lost, whatever the file holds.
-So do a feed's own `line_end` and LF. What else would end a line for the parser (CR) becomes a character that no text
-has, and that one what is not text: a record that has it all the same is rejected, as it is everywhere else not UTF-8.
+The parser accepts only ASCII delimiters, quotes and escapes. If a feed names another one (quote = "þ"), that character
+and a control character are swapped in the text and swapped back in the cells, so no content of the file is lost.
+A feed's own `line_end` and LF are swapped in the same way. Other line ends of the parser (CR) become U+10FFFF, which
+text does not contain; if a file does contain it, it becomes invalid UTF-8, and its record is rejected as such.
 """
 
 import codecs
@@ -19,12 +19,12 @@ from ingest.errors import NotCsv
 from ingest.feeds.dialect import Csv
 
 _STAND_INS = "\x01\x02\x03\x04\x05\x06"  # no white space; twice as many as there are marks, so some are free
-_NOT_A_LINE_END = "\U0010ffff"  # by Unicode never a character: for a CR or LF that ends no record
-_NOT_TEXT = "\udbff"  # for the one above where a file has it: `_to_surrogates` makes others
+_NOT_A_LINE_END = "\U0010ffff"  # a Unicode noncharacter: replaces a CR or LF that does not end a record
+_NOT_TEXT = "\udbff"  # replaces the one above if a file contains it; `_to_surrogates` never makes it
 _ASCII = bytes(range(128)).decode("ascii")
 _TO_SURROGATES = "ingest.to_surrogates"
-_BAD_BYTES = re.compile("([\udc00-\udcff]+)")  # as they stand in the text
-# Encodings that put a byte order mark before whatever they encode -> the same without it, and the mark.
+_BAD_BYTES = re.compile("([\udc00-\udcff]+)")  # as `_to_surrogates` makes them
+# Encodings that add a byte order mark when encoding -> the same encoding without it, and the mark.
 _WITHOUT_MARK = {
     "utf-16": ("utf-16-le", codecs.BOM_UTF16_LE),
     "utf-32": ("utf-32-le", codecs.BOM_UTF32_LE),
@@ -32,7 +32,7 @@ _WITHOUT_MARK = {
 
 
 class Charset:
-    """The characters of one feed's files. `csv` is the feed's dialect as it is in the text: all its marks are ASCII."""
+    """Converts the characters of one feed's files. `csv` is the feed's dialect in the text: all its marks are ASCII."""
 
     def __init__(self, csv: Csv) -> None:
         self._encoding = _name(csv.encoding)
@@ -45,7 +45,7 @@ class Charset:
 
     @property
     def is_seekable(self) -> bool:
-        """Whether text can be made from any record's first byte on, without what stands before it."""
+        """Whether decoding can start at any record's first byte, without the bytes before it."""
         return self._encoding == "utf-8" or self._is_single_byte
 
     @property
@@ -55,19 +55,19 @@ class Charset:
 
     @property
     def most_bytes(self) -> int:
-        """How many bytes of a file a byte of text may stand for."""
+        """The most bytes of a file that one byte of text may represent."""
         return 4 if self._to_text else 1
 
     def to_text(self, portions: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield a file's bytes as text. Bytes that are not text in its encoding come out as invalid UTF-8.
+        """Yield a file's bytes as text. Bytes invalid in its encoding come out as invalid UTF-8.
 
         Raises (while iterating):
-            NotCsv: the encoding cannot make text of the bytes at all.
+            NotCsv: the bytes cannot be decoded at all.
         """
         return portions if self.is_plain else self._transcoded(portions)
 
     def size(self, text: bytes) -> int:
-        """Return how many bytes of the file a piece of text is, where each character has one spelling in its encoding.
+        """Return how many bytes of the file a text occupies, if its encoding has one byte sequence for each character.
 
         >>> Charset(Csv(encoding="cp1252")).size("Köln".encode())
         4
@@ -79,18 +79,18 @@ class Charset:
         return len(original_bytes(self.own(text), self._encoding, at_start=False))
 
     def size_before_rows(self, header: bytes) -> int:
-        """Return how many bytes of the file stand before the rows, with the byte order mark that decoding took away."""
+        """Return how many bytes of the file precede the rows, including the byte order mark that decoding removed."""
         return len(_WITHOUT_MARK.get(self._encoding, ("", b""))[1]) + self.size(header)
 
     def own(self, text: bytes) -> bytes:
-        """Return a piece of text with the file's own characters in it, as UTF-8."""
+        """Return a piece of text with the file's own characters restored, as UTF-8."""
         if not self._to_text:
             return text
         own = text.decode("utf-8", "surrogatepass").translate(self._to_own)
         return _encoded(own, "utf-8") if self._encoding == "utf-8" else own.encode("utf-8", "surrogatepass")
 
     def from_own(self, own: bytes) -> bytes:
-        """Return the text of a piece in the file's own characters, as `own` gives it."""
+        """Return the text for a piece in the file's own characters: the reverse of `own`."""
         if not self._to_text:
             return own
         codecs.register_error(_TO_SURROGATES, _to_surrogates)
@@ -98,11 +98,11 @@ class Charset:
         return self._encoded(own.decode("utf-8", errors))
 
     def own_name(self, name: str) -> str:
-        """Return a column's name with the file's own characters in it."""
+        """Return a column's name with the file's own characters restored."""
         return name.translate(self._to_own)
 
     def own_cells(self, table: pa.Table) -> pa.Table:
-        """Return columns of text with the file's own characters in them."""
+        """Return columns of text with the file's own characters restored."""
         for at, name in enumerate(table.column_names if self._to_text else []):
             table = table.set_column(at, name, self._own_column(table.column(at).combine_chunks()))
         return table
@@ -131,7 +131,7 @@ class Charset:
 
 
 class _AsciiTable:
-    """What becomes of ASCII in the text, which is quicker to do to bytes. `is_own`: ASCII of the text was ASCII."""
+    """Translates ASCII bytes to text, faster than as characters. `is_own`: ASCII in the text is ASCII in the file."""
 
     def __init__(self, to_text: dict[int, str]) -> None:
         table = {chr(here): there for here, there in to_text.items() if here < 128}
@@ -141,14 +141,14 @@ class _AsciiTable:
         self.is_own = not any(here >= 128 and there.isascii() for here, there in to_text.items())
 
     def translated(self, data: bytes) -> bytes | None:
-        """Return the text of some ASCII; None where it is not all ASCII."""
+        """Return the text for some ASCII bytes; None if that text is not all ASCII."""
         if any(other in data for other in self._others):
             return None
         return data.translate(self._table) if self._table else data
 
 
 def original_bytes(text: bytes, encoding: str, *, at_start: bool) -> bytes:
-    """Return text as the file had it, byte for byte. `at_start`: with the byte order mark the encoding begins with.
+    """Return the file's own bytes for a text. `at_start`: include the byte order mark the encoding begins with.
 
     >>> original_bytes("ü".encode(), "cp1252", at_start=False)
     b'\\xfc'
@@ -161,7 +161,7 @@ def original_bytes(text: bytes, encoding: str, *, at_start: bool) -> bytes:
 
 
 def _encoded(text: str, encoding: str) -> bytes:
-    """Return text in an encoding, and what stands in for bytes that are not text as these bytes."""
+    """Return text in an encoding; the surrogates that represent undecodable bytes become those bytes again."""
     try:
         return text.encode(encoding)
     except UnicodeEncodeError:
@@ -170,12 +170,12 @@ def _encoded(text: str, encoding: str) -> bytes:
 
 
 def _name(encoding: str) -> str:
-    """Return an encoding's one name. Whether UTF-8 begins with a mark is seen in the file, not in the feed."""
+    """Return an encoding's canonical name. Whether UTF-8 begins with a byte order mark depends on the file."""
     return codecs.lookup(encoding).name.removesuffix("-sig")
 
 
 def _is_bytewise(name: str) -> bool:
-    """Return whether an encoding has one character for each byte, ASCII for ASCII and nothing else for it."""
+    """Return whether an encoding has one character for each byte, and bytes below 0x80, and only these, are ASCII."""
     table = _decoding_table(name)
     return name in ("ascii", "iso8859-1") or (table[:128] == _ASCII and not any(map(str.isascii, table[128:])))
 
@@ -192,7 +192,7 @@ def _decoding_table(name: str) -> str:
 
 
 def _line_ends(line_end: str) -> dict[int, str]:
-    """Return what becomes of the characters that end lines in the text, so that only a feed's own does."""
+    """Return the replacements after which a feed's `line_end` is the only character that ends lines in the text."""
     if not line_end:
         return {}
     others = [mark for mark in "\r\n" if mark != line_end]
@@ -203,7 +203,7 @@ def _line_ends(line_end: str) -> dict[int, str]:
 
 
 def _swaps(csv: Csv) -> dict[int, str]:
-    """Return which characters change places: each mark that is not ASCII and one that no mark is."""
+    """Return which characters are swapped: each non-ASCII mark with a character that is not a mark."""
     foreign = dict.fromkeys(mark for mark in (csv.delimiter, csv.quote, csv.escape) if not mark.isascii())
     free = [mark for mark in _STAND_INS if mark not in (csv.delimiter, csv.quote, csv.escape, csv.line_end)]
     pairs = list(zip(foreign, free, strict=False))
@@ -211,9 +211,9 @@ def _swaps(csv: Csv) -> dict[int, str]:
 
 
 def _to_surrogates(error: UnicodeError) -> tuple[str, int]:
-    """Stand in a lone surrogate for each byte that is not text: it never becomes valid UTF-8.
+    """Replace each undecodable byte with a lone surrogate, which never becomes valid UTF-8.
 
-    Python's own "surrogateescape" would give the bytes back, which may be UTF-8 by chance, and fails below 0x80.
+    Python's own "surrogateescape" would restore the bytes, which may be valid UTF-8 by chance, and fails below 0x80.
     """
     assert isinstance(error, UnicodeDecodeError)
     return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end

@@ -1,8 +1,8 @@
-"""Where records end, in exactly the sense of `ingest.reading.quotes`. Knows bytes, no cells.
+"""Find where records end, by exactly the rules of `ingest.reading.quotes`. Works on bytes, not on cells.
 
-Counting quotes would be wrong (`x"y` is literal); the patterns are the parser's own automaton, run by `re` in C, and
-linear. Where a quote follows an ordinary byte and no quote follows it, the automaton is in the same state whatever came
-before; so the last record's end is mostly found without reading what stands before it.
+Counting quotes would be wrong (`x"y` is literal). The patterns are the parser's own automaton, run by `re` in C, in
+linear time. After a quote that follows an ordinary byte, and that no quote follows, the automaton's state does not
+depend on what came before. So the end of the last record is mostly found without reading the data before it.
 """
 
 import re
@@ -22,13 +22,13 @@ from ingest.reading.quotes import (
 )
 
 LINE_ENDS = (b"\n", b"\r\n", b"\r")
-BOM = b"\xef\xbb\xbf"  # inside a file, it is where another one was joined to it
+BOM = b"\xef\xbb\xbf"  # inside a file, it shows where another file was appended
 _CTRL_Z = b"\x1a"
 _BLANK = b"\r\n" + _CTRL_Z
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _INNER_MARK = re.compile(rb"(?:\A|[\r\n])" + BOM)
 _LONE_CR = re.compile(rb"\r(?!\n)")
-TAILS = (4 * 1024, 64 * 1024)  # bytes at the end that mostly suffice to find the last record end
+TAILS = (4 * 1024, 64 * 1024)  # bytes at the end that usually suffice to find the last record end
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Span:
 
 
 class Grammar:
-    """Finds record ends for one dialect. `tails`: how many of the last bytes are tried before all are read."""
+    """Finds record ends for one dialect. `tails`: how many of the last bytes to try before reading all."""
 
     def __init__(self, csv: Csv, *, tails: tuple[int, ...] = TAILS) -> None:
         self._tails = tails
@@ -90,10 +90,10 @@ class Grammar:
         return match.end() if match else start
 
     def _end_in_tail(self, data: bytes, start: int, end: int) -> int | None:
-        """Return where the last record ends, read from a place near the end; None if it is not clear from there.
+        """Return where the last record ends, found from the last bytes alone; None if they do not show it.
 
-        A quote behind an ordinary byte opens nothing: it closes a quoted cell or is a letter. Unless another quote
-        follows, what stands behind it is therefore literal up to the next delimiter, whatever stands before it.
+        A quote after an ordinary byte does not open a cell: it closes a quoted cell or is literal. Unless another quote
+        follows, the text after it is therefore literal up to the next delimiter, regardless of the data before it.
         """
         for length in self._tails:
             known = self._known.search(data, end - length, end) if self._known and end - length > start else None
@@ -103,11 +103,11 @@ class Grammar:
         return None
 
     def end_of_text(self, data: bytes) -> int:
-        """Return where the last bytes of a file end but for those of Ctrl-Z, with which DOS ends a file."""
+        """Return where the last bytes of a file end without trailing Ctrl-Z bytes, with which DOS ends a file."""
         return len(data.rstrip(self._end_of_file)) if self._end_of_file else len(data)
 
     def end_of_lines(self, data: bytes, start: int, end: int) -> int:
-        """Return where the last of the records at `start` ends that are one line each."""
+        """Return where the last of the one-line records from `start` on ends."""
         match = self._lines.match(data, start, end)
         return match.end() if match else start
 
@@ -130,7 +130,7 @@ class Grammar:
         return match.end()
 
     def open_quote(self, data: bytes, start: int, end: int) -> int | None:
-        """Return where a quote opens that keeps the record at `start` open to the end of data[start:end], if one does.
+        """Return the place of the quote that keeps the record at `start` open to the end of data[start:end], if any.
 
         >>> Grammar(Csv()).open_quote(b'1,"a\\n",b,"c\\n', 0, 14)
         9
@@ -141,24 +141,24 @@ class Grammar:
         return match.end() - len(self._quote) if match else None
 
     def needs_what_follows(self, data: bytes) -> bool:
-        """Return whether how a part of a file that ends with a record is cut may depend on what follows it."""
+        """Return whether the chunks of a part of a file, which ends with a record, may depend on what follows it."""
         return bool(self._quote) and self._quote in data
 
     def is_record(self, line: bytes) -> bool:
-        """Return whether what stands where a record could is one, and no blank line, comment or empty row to skip."""
+        """Return whether a line is a record, and not a blank line, a comment or an empty row to skip."""
         line = without_mark(line)
         if not line or line in LINE_ENDS or (self._comment and line.startswith(self._comment)):
             return False
         return self._empty is None or not self._empty.fullmatch(line)
 
     def may_skip(self, data: bytes) -> bool:
-        """Return whether a block may have comments or empty rows, which the parser takes for records."""
+        """Return whether a block may have comments or empty rows to skip, which the parser would read as records."""
         if self._comment and self._comment in data:
             return True
         return self._empty_line is not None and self._empty_line.search(data) is not None
 
     def with_literal_quote(self, data: bytes) -> bytes:
-        """Return a record whose quote is never closed with its cell enclosed, so that the parser takes it for text.
+        """Return a record that has an unclosed quote, with that cell quoted, so that the parser reads it as text.
 
         >>> Grammar(Csv(quote="%", quoting="lenient")).with_literal_quote(b"1,%a%%b,2\\n")
         b'1,%%%a%%%%b%,2\\n'
@@ -173,7 +173,7 @@ class Grammar:
         return data[:at] + self._quote + text + self._quote + data[end:]
 
     def without_blanks(self, data: bytes) -> bytes:
-        """Return whole records without the blanks around quoted cells, which the parser takes for text.
+        """Return whole records without the blanks around quoted cells, which the parser would read as text.
 
         >>> Grammar(Csv(trim=True)).without_blanks(b'1, "a, ""b" , c "d"\\n')
         b'1,"a, ""b", c "d"\\n'
@@ -181,7 +181,7 @@ class Grammar:
         return self._blanks.sub(rb"\1\2\3\4", data) if self._blanks and self._quote in data else data
 
     def spans(self, data: bytes) -> Iterator[Span]:
-        """Yield the records of a block in order, without blank lines, which the parser skips too, and comments."""
+        """Yield the records of a block in order, without comments and without blank lines (the parser skips these)."""
         start, line = 0, 0
         while start < len(data):
             match = self._span.match(data, start)
@@ -227,7 +227,7 @@ def end_of_line(data: bytes, start: int, end: int, *, at_end: bool) -> int:
 
 
 def start_of_last_lines(data: bytes, line_count: int) -> int:
-    """Return where the last physical lines of `data` begin. Blank lines at the very end are none of them.
+    """Return where the last physical lines of `data` begin. Blank lines at the very end do not count.
 
     >>> start_of_last_lines(b"a\\r\\nb\\nc\\rd\\n\\n", 2)
     5
@@ -246,8 +246,8 @@ def without_blank_end(data: bytes) -> bytes:
     return data.rstrip(_BLANK)
 
 
-# What may end records where no line end does: control characters and separators of lines that cells hardly have, and
-# marks that only show it by what stands between them.
+# Characters that may end records in place of a line end: control characters and line separators, which cells hardly
+# ever contain; and other marks, which count only if the text between them looks like records.
 SEPARATORS = {
     "\x85": "NEL (U+0085)",
     "\x1e": "RS (0x1E)",
@@ -264,10 +264,10 @@ _NEARLY_ALL = 0.9
 
 
 def likely_line_end(line: str, delimiter: str, *, is_alone: bool) -> str:
-    """Return the character that ends the records which a line runs together, most likely; "" if it is one record.
+    """Return the character that most likely ends the records joined in a line; "" if the line is one record.
 
-    `is_alone`: the file has no other line, so any character that separates lines elsewhere will do; else, and for other
-    characters, what stands between them must be records of as many cells. The delimiter may be unknown ("").
+    `is_alone`: the file has no other line, so any of `SEPARATORS` is accepted. Otherwise, and for the other characters,
+    the parts between them must be records with equal numbers of cells. The delimiter may be unknown ("").
 
     >>> likely_line_end("id,v~1,a~2,b~", ",", is_alone=True), likely_line_end("id,price~net", ",", is_alone=True)
     ('~', '')
@@ -294,9 +294,9 @@ def name_of(character: str) -> str:
 
 
 def _known_pattern(csv: Csv) -> re.Pattern[bytes] | None:
-    """Return what is followed by literal text wherever it stands, if the dialect has such.
+    """Return a pattern for a quote after which text is literal regardless of what precedes it, if there is one.
 
-    Comments have no cells, so a delimiter in them begins none: whether a line is one must be known from its start.
+    With comments there is none: a delimiter in a comment begins no cell, and only a line's start shows a comment.
     """
     if not csv.quote or csv.comment:
         return None
@@ -307,7 +307,7 @@ def _known_pattern(csv: Csv) -> re.Pattern[bytes] | None:
 
 
 def _empty_pattern(csv: Csv) -> bytes:
-    """Return a pattern for a record of two or more cells without anything in them, without its line end."""
+    """Return a pattern for a record of two or more empty cells, without its line end."""
     delimiter = re.escape(csv.delimiter.encode())
     blanks = b" \t".replace(csv.delimiter.encode(), b"")
     blank = rb"[%s]*+" % blanks if csv.trim else b""
@@ -315,7 +315,7 @@ def _empty_pattern(csv: Csv) -> bytes:
 
 
 def _blanks_pattern(csv: Csv, cells: CellPatterns) -> re.Pattern[bytes]:
-    """Return a pattern for cells that stay, and the next one with blanks around its quotes, or all that is left."""
+    """Return a pattern for cells to keep, then a quoted cell with blanks around its quotes, or all remaining data."""
     blank = rb"[%s]" % re.escape(csv.blanks.encode())
     stop = rb"\r\n" + cells.delimiter
     tight = rb"(?:%s(?!%s)%s|(?!%s)%s)" % (cells.quoted, blank, cells.rest, cells.opening, cells.rest)

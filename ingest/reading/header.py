@@ -1,4 +1,4 @@
-"""What stands before the rows: BOM, preamble, header. Decides the column names, or says why it cannot."""
+"""Read everything before the rows: BOM, preamble, header. Finds the column names, or says in an error why not."""
 
 import io
 import json
@@ -19,22 +19,22 @@ from ingest.reading.compression import LOOKED_AT_BYTES, is_undecided, refuse_oth
 from ingest.reading.grammar import BOM, Grammar, count_lines, end_of_line, likely_line_end, name_of
 from ingest.reading.quotes import swallowed_rows
 
-MAX_COLUMNS = 30_000  # Arrow takes some 9 KB for each
-MAX_NAME = 200  # characters of a column's name that are repeated in an error
-_LEAST_LINE = 1024 * 1024  # so long may any line be
-_MAX_SETTING = 300  # characters of a setting to copy
-_FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Latin-1, cp1252 and their like
+MAX_COLUMNS = 30_000  # Arrow needs about 9 KB for each
+MAX_NAME = 200  # characters of a column's name that an error shows
+_LEAST_LINE = 1024 * 1024  # bytes that any line may have, whatever the feed's limit
+_MAX_SETTING = 300  # characters of a setting that an error shows in full
+_FOREIGN_BOM = "ï»¿".encode()  # the UTF-8 mark decoded as Latin-1, cp1252 or similar
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _BLANK_LINES = re.compile(rb"[\r\n]*+")
-# Excel's own line, which says what separates the cells below it.
+# Excel's own first line, which names the delimiter of the cells below it.
 _SEP_LINE = re.compile(rb"(\"?)sep=([^\r\n\x80-\xff])\1[,;\t|]*(?:\r\n|\n|\r|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The column names, and all that stands before the rows: byte order mark, preamble, header.
+    """The column names, and everything before the rows (`raw`): byte order mark, preamble, header.
 
-    `records` are those of the header, if the file has one.
+    `records` are the header's records, if the file has a header.
     """
 
     columns: tuple[str, ...]
@@ -92,7 +92,7 @@ def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> He
 
 
 def _end_of_preamble(data: bytes, csv: Csv, *, at_end: bool) -> int | None:
-    """Return where header or rows begin; None if that is not known yet, or the file ends before.
+    """Return where the header or the rows begin; None if that is not known yet, or the file ends before.
 
     Raises:
         NotCsv, BadHeader: what begins there is not CSV, or says that it has another delimiter.
@@ -110,10 +110,10 @@ def _end_of_preamble(data: bytes, csv: Csv, *, at_end: bool) -> int | None:
 
 
 def _first_line_ends(data: bytes, start: int, csv: Csv, *, at_end: bool) -> bool:
-    """Return whether it is known that the first line ends as the feed says, and not what are records to their sender.
+    """Return whether the first line is known to end as the feed says, so that it does not join several records.
 
     Raises:
-        NotCsv: it does not end in as many bytes as a record may have, or shows that records end otherwise.
+        NotCsv: it does not end within the bytes a record may have, or shows that records end with another character.
     """
     start = _end_of_blank_lines(data, start)
     end = end_of_line(data, start, len(data), at_end=at_end)
@@ -133,9 +133,9 @@ def _first_line_ends(data: bytes, start: int, csv: Csv, *, at_end: bool) -> bool
 
 
 def _joined_by(line: str, csv: Csv, *, is_header: bool, is_alone: bool, is_ended: bool) -> str:
-    """Return what most likely ends the records that the first line runs together; "" if it does not.
+    """Return the character that most likely ends the records joined in the first line; "" if it joins none.
 
-    A row may have such characters in its cells, and a name hardly: so rows that end where a line does are left alone.
+    Cells may contain such characters, names hardly ever: so a first line of cells that has a line end is not checked.
     """
     if not is_header and is_ended:
         return ""
@@ -150,9 +150,9 @@ def _line_end_advice(found: str) -> str:
 
 
 def _without_rows(data: bytes, csv: Csv) -> Header | None:
-    """Return the header of a whole file without any record, if its feed expects none there: a file of no rows.
+    """Return the header of a file without any records, if its feed requires no header in it: a file without rows.
 
-    Where nothing says how many columns there would be, it has no columns.
+    If nothing defines how many columns there are, it has no columns.
     """
     if csv.header == "none":
         return Header(csv.names, data, count_lines(data))
@@ -160,7 +160,7 @@ def _without_rows(data: bytes, csv: Csv) -> Header | None:
 
 
 def _given(csv: Csv, data: bytes, start: int, grammar: Grammar, *, at_end: bool) -> Header | None:
-    """Return the header of a file whose names the feed knows. A first record that repeats them is not a row."""
+    """Return the header of a file whose column names the feed gives. A first record that repeats them is not a row."""
     assert isinstance(csv.header, tuple)
     before = data[:start]
     while start < len(data):
@@ -176,9 +176,9 @@ def _given(csv: Csv, data: bytes, start: int, grammar: Grammar, *, at_end: bool)
 
 
 def _repeats(names: tuple[str, ...], line: bytes, csv: Csv, grammar: Grammar) -> bool:
-    """Return whether a line is a header of these names; where they fill gaps of it, most of it.
+    """Return whether a line is a header of these names: its non-empty cells equal names, more than half of them.
 
-    Delimiters at its end, as at those of its rows, do not count.
+    Other cells may be empty: gaps that the names fill, or trailing delimiters, as the rows may have them.
     """
     if grammar.quotes.fault(line) or grammar.end_of_first_record(line, at_end=True) != len(line):
         return False
@@ -191,10 +191,10 @@ def _repeats(names: tuple[str, ...], line: bytes, csv: Csv, grammar: Grammar) ->
 
 
 def _first_sound_record(data: bytes, start: int, csv: Csv, grammar: Grammar, *, at_end: bool) -> bytes | None:
-    """Return the first record whose quotes do not go wrong: it says how many columns a file without header has.
+    """Return the first record with correct quotes: it defines how many columns a file without a header has.
 
     Raises:
-        BadHeader: there are records, and none is sound.
+        BadHeader: there are records, but none has correct quotes.
     """
     found = False
     while start < len(data):
@@ -214,7 +214,7 @@ def _first_sound_record(data: bytes, start: int, csv: Csv, grammar: Grammar, *, 
 
 
 def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_end: bool) -> tuple[list[bytes], int]:
-    """Return the first records behind blank lines and comments, and where they end; none if they are not all there."""
+    """Return the first `count` records, skipping blank lines and comments, and their end; none if any is incomplete."""
     records: list[bytes] = []
     while len(records) < count:
         start = _end_of_blank_lines(data, start)
@@ -238,7 +238,7 @@ def _end_of_blank_lines(data: bytes, start: int) -> int:
 
 
 def _joined(records: list[bytes], csv: Csv, grammar: Grammar) -> tuple[str, ...]:
-    """Return each column's name: what the header records say of it, joined by blanks."""
+    """Return each column's name: its cells in the header records, joined by blanks."""
     cells = [_cells(record, csv, grammar) for record in records]
     for name in chain.from_iterable(cells):
         if swallowed_rows(name, max(map(len, cells)), csv):
@@ -270,7 +270,7 @@ def _cells(record: bytes, csv: Csv, grammar: Grammar) -> tuple[str, ...]:
         raise NotCsv(f"The first record has more than {MAX_COLUMNS:,} cells; check the feed's delimiter.")
     record = grammar.without_blanks(record)
     table = arrow_csv.read_csv(
-        io.BytesIO(b"\n" + record + b"\n"),  # before it a blank line, because Arrow takes away a mark it begins with
+        io.BytesIO(b"\n" + record + b"\n"),  # a blank line first: Arrow removes a byte order mark at the start
         arrow_csv.ReadOptions(autogenerate_column_names=True, use_threads=False, block_size=len(record) + 3),
         parse_options(csv),
         arrow_csv.ConvertOptions(default_column_type=pa.string()),  # type: ignore[call-arg]  # newer than the stubs
@@ -306,14 +306,14 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _with_all_names(names: tuple[str, ...]) -> str:
-    """Return the setting that stands in for a header, ready to be copied where it is short enough."""
+    """Return the setting that replaces a header; if it is short enough, in full and ready to copy."""
     setting = f"names = {json.dumps(usable_names(names), ensure_ascii=False)}"
     where = "in the feed's csv section, which stands in for the header"
     return f"{setting if len(setting) <= _MAX_SETTING else 'names (one for each column)'} {where}"
 
 
 def usable_names(names: Sequence[str]) -> list[str]:
-    """Return names, each once and none empty, as near to the given ones as that allows.
+    """Return names as close to the given ones as possible, but each only once and none empty.
 
     >>> usable_names(["a", "", "a", "a_2"])
     ['a', 'column_2', 'a_3', 'a_2']
@@ -342,10 +342,10 @@ def _numbered(count: int) -> tuple[str, ...]:
 
 
 def refuse_utf16_and_foreign_marks(data: bytes, csv: Csv) -> None:
-    """Say which encoding a file is in that begins with the mark of another one than its feed's.
+    """Refuse a file that begins with the byte order mark of another encoding than its feed's, and name that encoding.
 
     Raises:
-        NotCsv: it begins with the mark of UTF-16, or with that of UTF-8 where the feed expects something else.
+        NotCsv: it begins with the mark of UTF-16, or with that of UTF-8 where the feed expects another encoding.
     """
     if data.startswith(_UTF16_MARKS):
         raise NotCsv('This is not CSV: it begins like UTF-16 text; set encoding = "utf-16" in the feed.')
@@ -354,7 +354,7 @@ def refuse_utf16_and_foreign_marks(data: bytes, csv: Csv) -> None:
 
 
 def end_of_sep_line(data: bytes, start: int, csv: Csv) -> int:
-    """Return where Excel's line `sep=;` ends if it stands at `start`, else `start`.
+    """Return where Excel's line `sep=;` ends if it is at `start`, else `start`.
 
     Raises:
         BadHeader: it names another delimiter than the feed.

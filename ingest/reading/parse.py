@@ -1,4 +1,4 @@
-"""A block of CSV -> rows of text by `pyarrow.csv`, without the surprises it has for single blocks of a file."""
+"""Parse a block of CSV to rows of text with `pyarrow.csv`, working around its unexpected behavior for single blocks."""
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ from ingest.reading.header import Header, parse_options
 from ingest.reading.quotes import swallowed_rows
 from ingest.reading.rows import Fault, Rows, with_marks
 
-MANY = 20  # unreadable records are not an accident any more
+MANY = 20  # unreadable records that show a wrong encoding
 
 
 HeaderRow = tuple[str | None, ...]
@@ -27,7 +27,7 @@ HeaderRow = tuple[str | None, ...]
 class Layout:
     """What the records of one file look like. `own_nulls`: the dialect of columns with null values of their own.
 
-    `header_rows` are the cells of the header's records, as they would be read below it, and `header_lines` these
+    `header_rows` are the cells of the header's records as they would be read among the rows; `header_lines` are these
     records without their line ends.
     """
 
@@ -48,7 +48,7 @@ class Layout:
 class Ragged:
     """A record with another number of cells than there are columns, by its place among the parsed records.
 
-    `swallowed` is how many of its lines look like rows. `ends_empty`: it has one cell too many, an empty one, last.
+    `swallowed` is how many of its lines look like rows. `ends_empty`: it has one cell too many, and the last is empty.
     `is_header`: it repeats the file's header.
     """
 
@@ -62,9 +62,9 @@ class Ragged:
 def parse_rows(data: bytes, layout: Layout, *, has_open_quote: bool = False) -> Rows:
     """Return the rows of a block of whole records.
 
-    Faults are records with text behind a closing quote, with cells that swallowed rows, or with invalid UTF-8, the
-    header again, and records with another number of cells than there are columns, unless the feed pads or trims them.
-    `has_open_quote`: the block is one record, whose quote that is never closed is an ordinary character.
+    These records become faults: those with text after a closing quote, with cells that swallowed rows or with invalid
+    UTF-8, repeated headers, and those with a wrong number of cells, unless the feed pads or trims them.
+    `has_open_quote`: the block is one record with a quote that is never closed and is an ordinary character.
     """
     rows = _read(data, layout, has_open_quote=has_open_quote, one_by_one=layout.grammar.may_skip(data))
     if _may_have_marks(data, rows):
@@ -73,7 +73,7 @@ def parse_rows(data: bytes, layout: Layout, *, has_open_quote: bool = False) -> 
 
 
 def _read(data: bytes, layout: Layout, *, has_open_quote: bool, one_by_one: bool) -> Rows:
-    """Return the rows of a block. `one_by_one`: its records are looked at each, for what the parser does not know."""
+    """Return the rows of a block. `one_by_one`: check each record separately for what the parser does not handle."""
     good, kept, faults = _readable(data, layout, one_by_one=one_by_one)
     if has_open_quote:
         good = layout.grammar.with_literal_quote(good)
@@ -83,7 +83,7 @@ def _read(data: bytes, layout: Layout, *, has_open_quote: bool, one_by_one: bool
 
 
 def _may_have_marks(data: bytes, rows: Rows) -> bool:
-    """Return whether a record may begin with a byte order mark: mostly the first column shows that it does not."""
+    """Return whether a record may begin with a byte order mark: usually the first column shows that none does."""
     if BOM[:1] not in data:
         return False
     if rows.records is not None or rows.faults:
@@ -92,10 +92,10 @@ def _may_have_marks(data: bytes, rows: Rows) -> bool:
 
 
 def refuse_other_encoding(rows: Rows, csv: Csv) -> None:
-    """Look whether the first rows of a file are in the feed's encoding at all.
+    """Refuse a file whose first rows are not in the feed's encoding at all.
 
     Raises:
-        NotCsv: of many records with characters beyond ASCII, none is readable: one sentence, and no storm of rejects.
+        NotCsv: there are many records with non-ASCII characters, and none is readable: one error, not many rejects.
     """
     unreadable = sum(fault.reason == Reason.BAD_ENCODING for fault in rows.faults)
     if unreadable >= MANY and not any(pc.any(pc.invert(pc.string_is_ascii(c))).as_py() for c in rows.table.columns):
@@ -106,7 +106,7 @@ def refuse_other_encoding(rows: Rows, csv: Csv) -> None:
 
 
 def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
-    """Parse records; `records` numbers them within the block, None means from 0."""
+    """Parse records; `records` has their numbers in the block, None means 0, 1, 2, ..."""
     ragged: list[Ragged] = []
 
     def remember(row: arrow_csv.InvalidRow) -> str:
@@ -138,7 +138,7 @@ def _can_be_resized(ragged: Ragged, layout: Layout) -> bool:
 def _with_fixed(
     table: pa.Table, straight: list[int], fixed: list[Ragged], data: bytes, layout: Layout
 ) -> tuple[pa.Table, list[int]]:
-    """Put the ragged records, padded or trimmed, back where they stood: the last row of a key wins."""
+    """Insert the padded or trimmed records at their original places: order matters, as the last row of a key wins."""
     spans = list(layout.grammar.spans(data))
     tables = [_resized(data[spans[r.place].start : spans[r.place].end], r.cells, layout) for r in fixed]
     places = straight + [r.place for r in fixed]
@@ -166,7 +166,7 @@ def _ragged_fault(record: int, ragged: Ragged, layout: Layout) -> Fault:
 
 
 def with_header_rows(layout: Layout, header: Header) -> Layout:
-    """Return a layout that knows a file's header where it stands again: its records, or the names given for it."""
+    """Return a layout that recognizes a repetition of the file's header: its records, or the names the feed gives."""
     own = [without_mark(record) for record in header.records]
     tables = [_parse(layout.grammar.without_blanks(record), None, layout).table for record in own]
     rows = [tuple(cast("str | None", column[0].as_py()) for column in t.columns) for t in tables if t.num_rows == 1]
@@ -181,7 +181,7 @@ def _nulled(name: str, layout: Layout, column: int) -> str | None:
 
 
 def _without_headers(rows: Rows, layout: Layout) -> Rows:
-    """Return rows without those that are the header again: these are skipped, or faults."""
+    """Return rows without repeated headers: these are skipped, or become faults."""
     found = {row for header in layout.header_rows for row in _rows_like(rows.table, header)}
     if not found:
         return rows
@@ -192,7 +192,7 @@ def _without_headers(rows: Rows, layout: Layout) -> Rows:
 
 
 def _rows_like(table: pa.Table, header: HeaderRow) -> Iterator[int]:
-    """Yield the rows with these cells: first those with the first of them that is not null, which are next to none."""
+    """Yield the rows with these cells. The first non-null cell is compared first: hardly any row has it."""
     first = next(at for at, cell in enumerate(header) if cell is not None)
     like: Any = pc.equal(table.column(first), pa.scalar(header[first], pa.string()))
     rows: Any = pc.indices_nonzero(like) if pc.any(like).as_py() else ()
@@ -213,12 +213,12 @@ def _header_fault(record: int) -> Fault:
 
 
 def _without_swallowed(rows: Rows, data: bytes, layout: Layout) -> Rows:
-    """Return rows without those that have a cell which holds other rows: these are faults.
+    """Return rows without those that have a cell which contains other rows: these become faults.
 
-    The quote that opens such a cell has most likely lost its partner, and another one closed it where a cell may end.
+    Most likely the closing quote of such a cell is missing, and another quote closed it where a cell may end.
     """
     if not layout.grammar.is_strict or not layout.grammar.has_marks(data):
-        return rows  # no cell has line ends in it
+        return rows  # lenient quoting, or no cell has line ends in it
     found: dict[int, Fault] = {}
     for name, column in zip(rows.columns, rows.table.columns, strict=True):
         for row, cell in _cells_of_many_lines(column):
@@ -236,7 +236,7 @@ def _without_swallowed(rows: Rows, data: bytes, layout: Layout) -> Rows:
 def _cells_of_many_lines(column: "pa.ChunkedArray[Any]") -> Iterator[tuple[int, str]]:
     """Yield the cells of a column that may have three line ends or more, each with its row."""
     text = b"".join(buffer.to_pybytes() for chunk in column.chunks if (buffer := chunk.buffers()[2]))
-    if b"\n" not in text and b"\r" not in text:  # most columns have none, and that is quickly seen
+    if b"\n" not in text and b"\r" not in text:  # most columns have none, and this check is fast
         return
     line_ends: Any = pc.count_substring(column, "\n")
     if b"\r" in text:
@@ -280,7 +280,7 @@ OnRagged = Callable[[arrow_csv.InvalidRow], str]
 
 
 def _read_cells(data: bytes, columns: tuple[str, ...], layout: Layout, on_ragged: OnRagged) -> pa.Table:
-    """Return `read_cells`; columns with null values of their own are read once more, with these."""
+    """Return cells as `read_cells` does; read columns with null values of their own a second time, with these."""
     table = read_cells(data, columns, layout.csv, on_ragged)
     for csv in set(layout.own_nulls.values()):
         again = read_cells(data, columns, csv, lambda row: "skip")
@@ -290,9 +290,9 @@ def _read_cells(data: bytes, columns: tuple[str, ...], layout: Layout, on_ragged
 
 
 def read_cells(data: bytes, columns: tuple[str, ...], csv: Csv, on_ragged: OnRagged) -> pa.Table:
-    """Return records as columns of text; null where a cell means 'no value'. `on_ragged` says what becomes of others.
+    """Return records as columns of text; null where a cell means 'no value'. `on_ragged` handles ragged records.
 
-    Parsed as one chunk: row numbers need a single thread, and a block has no block edges inside.
+    Parsed in one chunk: row numbers need a single thread, and one chunk has no block boundaries inside.
     """
     if not data:
         return pa.table({name: pa.array([], pa.string()) for name in columns})
@@ -301,7 +301,7 @@ def read_cells(data: bytes, columns: tuple[str, ...], csv: Csv, on_ragged: OnRag
     table = _arrow_table(data, columns, csv, csv.null_values, on_ragged)
     if not csv.trim:
         return table
-    if not csv.quoted_nulls:  # only Arrow knows which cells are quoted: give it the nulls as spelled with blanks
+    if not csv.quoted_nulls:  # only Arrow knows which cells are quoted: pass it the padded nulls, too
         blank = {cell for column in table.columns for cell in _padded_nulls(column, csv)}
         table = _arrow_table(data, columns, csv, (*csv.null_values, *blank), lambda row: "skip") if blank else table
     return _trimmed(table, csv)
@@ -315,9 +315,9 @@ def _arrow_table(
     on_ragged: Callable[[arrow_csv.InvalidRow], str],
 ) -> pa.Table:
     if data.startswith(BOM):
-        data = b"\n" + data  # Arrow takes a mark away wherever it begins to read; here it belongs to a cell
+        data = b"\n" + data  # Arrow removes a mark at the start of its input; here it belongs to a cell
     if not data.endswith((b"\n", b"\r")):
-        data += b"\n"  # without it, Arrow takes an empty last cell for quoted if the cell before is
+        data += b"\n"  # without it, Arrow treats an empty last cell as quoted if the one before is
     return arrow_csv.read_csv(
         cast(Any, pa.BufferReader(data)),  # the stubs want a Python file
         arrow_csv.ReadOptions(column_names=list(columns), use_threads=False, block_size=len(data) + 1),
@@ -333,7 +333,7 @@ def _arrow_table(
 
 
 def _padded_nulls(cells: "pa.ChunkedArray[Any]", csv: Csv) -> list[str]:
-    """Return the distinct cells that say 'no value' once white space around them is taken away."""
+    """Return the distinct cells that mean 'no value' once white space around them is removed."""
     bare = pc.utf8_trim_whitespace(cells)
     padded = pc.and_(pc.not_equal(bare, cells), pc.is_in(bare, value_set=pa.array(csv.null_values, pa.string())))
     found: list[Any] = pc.unique(cells.filter(padded)).to_pylist()
@@ -341,7 +341,7 @@ def _padded_nulls(cells: "pa.ChunkedArray[Any]", csv: Csv) -> list[str]:
 
 
 def _trimmed(table: pa.Table, csv: Csv) -> pa.Table:
-    """Take white space around the cells away; what then says 'no value' means it."""
+    """Remove white space around the cells; a cell that then means 'no value' becomes null."""
     nulls = pa.array(csv.null_values, pa.string())
     for at, name in enumerate(table.column_names):
         cells = table.column(at)

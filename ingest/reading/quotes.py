@@ -1,15 +1,15 @@
-"""What quotes mean: a dialect's cells as patterns, and whether the quotes of a block are as strict quoting wants them.
+"""The rules of quoting: patterns for a dialect's cells, and the check that a block's quotes satisfy strict quoting.
 
-The patterns say what `pyarrow.csv`'s parser does (arrow/csv/parser.cc): a quote opens a quoted cell only as the first
-character of a cell; inside, a doubled quote is a quote and any other ends the quoting; what follows up to the delimiter
-is literal, quotes included. The escape character takes the next byte as it is, in and out of quotes. LF, CR and CRLF
-end a record. Strict quoting (docs/decisions/0017) reads the same, but for a quoted cell that goes over a line end and
-has text behind its closing quote: its record ends with the line on which the quote opened. All repeats are possessive.
+The patterns do what `pyarrow.csv`'s parser does (arrow/csv/parser.cc): a quote opens a quoted cell only as the first
+character of a cell; inside, a doubled quote is a quote and any other ends the quoting; the text from there to the
+delimiter is literal, quotes included. The escape character makes the next byte literal, inside and outside quotes. LF,
+CR and CRLF end a record. Strict quoting (docs/decisions/0017) differs in one case: if a quoted cell spans a line end
+and text follows its closing quote, its record ends with the line that opened the quote. All repeats are possessive.
 
-Nearly all blocks are sound, and that must be cheap to see. A pattern that jumps from quote to quote does it where there
-are few. Else bitmaps do: Arrow marks the quotes and the separators, one bit a byte, and additions of Python's integers
-carry "a quote is open" from each quote that may open a cell to the next that may close one, over all bytes between.
-They may doubt a sound block, but pass no faulty one; what they doubt is read by the exact pattern.
+Nearly all blocks are sound, so confirming that must be cheap. If quotes are few, a pattern jumps from quote to quote.
+Otherwise Arrow makes bitmaps of the quotes and the separators, one bit per byte, and additions of Python integers carry
+"a quote is open" from each quote that may open a cell to the next that may close one, across all bytes between. This
+may reject a sound block but never accepts a faulty one; a block that it rejects is checked with the exact pattern.
 """
 
 import re
@@ -26,19 +26,19 @@ END = rb"(?:\n|\r\n|\r(?=[\s\S]))"
 LAST_END = rb"(\n|\r\n|\r|\Z)"
 INNER_MARKS = rb"(?:\xef\xbb\xbf)*+"
 SAMPLE_BYTES = 64 * 1024
-FEW = 100  # bytes or more to a quote: the pattern that jumps is faster
-NEARLY_ALL = 0.9  # of the lines inside a cell are rows: then it has swallowed them
+FEW = 100  # with this many bytes or more per quote, the pattern that jumps is faster
+NEARLY_ALL = 0.9  # if this share of the lines in a cell look like rows, the cell has swallowed rows
 _LINE_END = re.compile(r"\r\n|\n|\r")
-SLICE_BYTES = 512 * 1024  # the allocator keeps integers of 64 KiB, where it gives larger ones back each time
+SLICE_BYTES = 512 * 1024  # makes integers of 64 KiB: the allocator reuses these, and releases larger ones each time
 
 
 @dataclass(frozen=True, slots=True)
 class CellPatterns:
-    """Patterns of a cell. `opening` is what a quoted one begins with, `blanks` what may stand around its quotes.
+    """Patterns of a cell. `opening` is how a quoted cell begins, `blanks` the blanks allowed around its quotes.
 
-    `rest`: literal text up to a cell's end; `good`: a cell as strict quoting wants it; `any`: one that does not end its
-    record early; `lost`: from a stray quote to the end of its line, if the text that shows it to be stray is there;
-    `given_up`: the same where that text need not be there.
+    `rest`: literal text up to a cell's end; `good`: a cell that is valid with strict quoting; `any`: a cell that does
+    not end its record early; `lost`: from a stray quote to the end of its line, if the text that proves it to be stray
+    is present; `given_up`: the same, whether that text is present or not.
     """
 
     delimiter: bytes
@@ -89,7 +89,7 @@ def _strict(cells: CellPatterns, quoted_on_one_line: bytes) -> CellPatterns:
 def record_pattern(csv: Csv, cells: CellPatterns, *, lost: bytes = b"") -> bytes:
     """Return a pattern for one record without its line end: cells between delimiters; `lost` may be the last.
 
-    A byte order mark may stand before it, where files were joined: a quote behind it opens a cell.
+    A byte order mark may precede it, where files were joined: a quote after the mark opens a cell.
     """
     more = more_cells(cells, lost=lost)
     record = rb"(?>%s%s|%s)" % (cells.any, more, lost) if lost else cells.any + more
@@ -99,14 +99,14 @@ def record_pattern(csv: Csv, cells: CellPatterns, *, lost: bytes = b"") -> bytes
 
 
 def more_cells(cells: CellPatterns, *, lost: bytes = b"") -> bytes:
-    """Return a pattern for what stands behind the first cell of a record."""
+    """Return a pattern for everything after the first cell of a record."""
     last = rb"(?:%s%s)?+" % (cells.delimiter, lost) if lost else b""
     return rb"(?:%s%s)*+%s" % (cells.delimiter, cells.any, last)
 
 
 @dataclass(frozen=True, slots=True)
 class BadQuote:
-    """What is wrong with a record, as one sentence, and with which of its cells, from 0."""
+    """What is wrong with a record's quotes, in one sentence, and in which of its cells, counted from 0."""
 
     cell: int
     message: str
@@ -177,7 +177,7 @@ def _sparse_pattern(csv: Csv) -> re.Pattern[bytes]:
 
 
 def swallowed_rows(text: str, columns: int, csv: Csv) -> int:
-    """Return how many lines inside a text have a cell for each column, if there are two or more and nearly all have.
+    """Return how many lines inside a text have a cell for each column; 0 unless two or more, and nearly all, have.
 
     >>> swallowed_rows("Box 24,n10\\n11,ok,n11\\n12,ok,n12\\n13,", 3, Csv()), swallowed_rows("a,b\\nc,d\\ne", 2, Csv())
     (2, 0)
@@ -190,14 +190,14 @@ def swallowed_rows(text: str, columns: int, csv: Csv) -> int:
 
 
 class QuoteBits:
-    """The same question for bitmaps: bit n stands for byte n. They pass no faulty block."""
+    """The same check with bitmaps: bit n stands for byte n. It never accepts a faulty block."""
 
     def __init__(self, csv: Csv, *, slice_bytes: int) -> None:
         self._delimiter, self._quote, self._escape = (m.encode() for m in (csv.delimiter, csv.quote, csv.escape))
         self._slice_bytes = slice_bytes
 
     def are_sound(self, data: bytes, *, has_escapes: bool) -> bool:
-        """Return whether a block is beyond suspicion. `has_escapes`: the escape character occurs in it."""
+        """Return whether a block is certainly sound. `has_escapes`: the escape character occurs in it."""
         at, is_open = 0, 0
         while at < len(data):
             end = len(data) if has_escapes else self._end_of_slice(data, at)
@@ -208,17 +208,17 @@ class QuoteBits:
         return not is_open
 
     def _end_of_slice(self, data: bytes, at: int) -> int:
-        """Return a place behind a line feed, where no run of quotes is cut and a cell may begin."""
+        """Return the end of a slice: after a line feed, where it cuts no run of quotes and a cell may begin."""
         limit = at + self._slice_bytes
         return (data.rfind(b"\n", at, limit) + 1 if limit < len(data) else 0) or len(data)
 
     def _slice(self, data: bytes, is_open: int) -> tuple[bool, int]:
-        """Return whether a slice is sound, where `is_open` (0 or 1) quotes are open before it, and how many behind it.
+        """Return whether a slice is sound, and the open quotes after it; `is_open` is their number before it, 0 or 1.
 
-        The bit behind a run of quotes stands for it: a run of odd length opens a cell or closes one. What opens has a
-        separator on its left only, what closes on its right; with both, it opens where no quote is open. `outside` has
-        the bits where none is: openings are added to it, and each addition carries through the ones up to the next
-        zero, which is where a quote may close.
+        The bit after a run of quotes represents the run: a run of odd length opens or closes a cell. A run that opens
+        has a separator on its left only, one that closes on its right only; with both, it opens if no quote is open.
+        `outside` has the bits where no quote is open: openings are added to it, and each addition carries through the
+        ones up to the next zero, which is where a quote may close.
         """
         quotes, separators = self._maps(data)
         odd, at_start = _runs(quotes, separators, len(data))
@@ -236,7 +236,7 @@ class QuoteBits:
         return not wrong, outside >> (len(data) + 1)
 
     def _maps(self, data: bytes) -> tuple[int, int]:
-        """Return where quotes stand, and delimiters, line ends and the end; without those that are escaped."""
+        """Return the bits of the quotes, and of the delimiters, line ends and the end; without those escaped."""
         quotes = _bits(data, self._quote)
         separated = data.replace(b"\n", self._delimiter)  # one comparison finds all
         separators = _bits(separated.replace(b"\r", self._delimiter), self._delimiter)
@@ -247,7 +247,7 @@ class QuoteBits:
 
 
 def _bits(data: bytes, byte: bytes) -> int:
-    """Return where a byte occurs."""
+    """Return the bits where a byte occurs."""
     array = pa.Array.from_buffers(pa.uint8(), len(data), [None, pa.py_buffer(data)])
     found = pc.equal(array, pa.scalar(byte[0], pa.uint8())).buffers()[1]
     return int.from_bytes(memoryview(cast(Any, found)), "little") & ((1 << len(data)) - 1)
@@ -258,7 +258,7 @@ def _without(bits: int, others: int) -> int:
 
 
 def _runs(quotes: int, separators: int, size: int) -> tuple[int, int]:
-    """Return the bits behind the runs of odd length, and behind those that a cell begins with."""
+    """Return the bits after the runs of odd length, and after the runs at the beginning of a cell."""
     behind = quotes << 1
     pairs = behind & quotes
     if not pairs:
@@ -267,7 +267,7 @@ def _runs(quotes: int, separators: int, size: int) -> tuple[int, int]:
 
 
 def _odd_ends(marks: int, size: int) -> int:
-    """Return the bits behind the runs of odd length: those that begin at an even place and end at an odd one, or so."""
+    """Return the bits after the runs of odd length: at an odd place if a run begins at an even one, or the reverse."""
     even = int.from_bytes(b"\x55" * (size // 8 + 2), "little")
     behind = marks << 1
     pairs = behind & marks

@@ -1,8 +1,8 @@
-"""What a block's records become: rows of text, and faults; and what escapes in their cells mean.
+"""The result of parsing a block: rows of text, and faults; and the meaning of escapes in cells.
 
-All columns are text; types are the feed's business. The parser takes the character behind an escape as it is, and looks
-for nulls only then: `\\N` would be N, `\\t` t. So where nulls like `\\N` or letters that stand for control characters
-matter, each escape becomes a mark that the text does not hold, and the cells are read with these.
+All columns are text; `ingest.items` converts them to types. The parser takes the character after an escape literally,
+and only then looks for nulls: `\\N` would become N, `\\t` t. So if nulls like `\\N`, or letters that mean control
+characters, matter, each escape is replaced with a mark that does not occur in the text, before the cells are parsed.
 """
 
 from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ class Origin:
 
 
 def with_lineage(rows: Rows, feed: Feed, origin: Origin, first_lines: Callable[[], list[int]]) -> Rows:
-    """Return rows with the columns a feed asks for that say where they come from; `first_lines`: where each begins."""
+    """Return rows with the lineage columns of their feed. `first_lines` returns the line on which each row begins."""
     table = rows.table
     if feed.lineage.file:
         table = table.append_column(FILE_COLUMN, pa.repeat(pa.scalar(origin.file), table.num_rows))
@@ -92,7 +92,7 @@ def _prefixed(before: tuple[str, ...], digits: Any) -> pa.StringArray:
     return cast(pa.StringArray, pc.binary_join_element_wise(prefix, digits, ""))
 
 
-# Behind an escape; any other character means itself.
+# The meaning of a letter after an escape; any other character means itself.
 LETTERS = {
     "none": {},
     "mysql": {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"},
@@ -101,14 +101,14 @@ LETTERS = {
 _CANDIDATES = (
     *range(0xFDD0, 0xFDF0),
     *range(0xF0000, 0xF0100),
-)  # never characters, or private ones
+)  # noncharacters of Unicode, then private-use ones
 
 
 @dataclass(frozen=True, slots=True)
 class MarkedBlock:
-    """A block with marks for its escapes: `data` is to be read as `csv` says, the cells are to be `unescaped`.
+    """A block with marks in place of its escapes: parse `data` with the dialect `csv`, then call `unescaped`.
 
-    `marks` are texts and what each stands for in a cell.
+    `marks` maps each mark to its meaning in a cell.
     """
 
     data: bytes
@@ -116,7 +116,7 @@ class MarkedBlock:
     marks: dict[str, str]
 
     def unescaped(self, table: pa.Table) -> pa.Table:
-        """Return the cells with what the escapes mean."""
+        """Return the cells with each mark replaced by its meaning."""
         for at, name in enumerate(table.column_names):
             cells: Any = table.column(at)
             for mark, meaning in self.marks.items():
@@ -127,7 +127,7 @@ class MarkedBlock:
 
 
 def with_marks(data: bytes, csv: Csv) -> MarkedBlock | None:
-    """Return a block with marks for its escapes; None where the parser reads it as it is meant."""
+    """Return a block with marks in place of its escapes; None if the parser reads the block correctly without."""
     if not (csv.escape and csv.escape.encode() in data and _are_meant_otherwise(csv)):
         return None
     escape = csv.escape
@@ -138,7 +138,7 @@ def with_marks(data: bytes, csv: Csv) -> MarkedBlock | None:
     nulls = [spelling for null in csv.null_values for spelling in _spellings(null, csv, sequences)]
     plain = csv.changed(escape="", null_values=tuple(dict.fromkeys(nulls)))
     marked = data
-    for sequence, mark in sequences.items():  # pairs of escapes first, then those before what the parser knows
+    for sequence, mark in sequences.items():  # escaped escapes first, then escaped line ends and marks
         marked = marked.replace(sequence.encode(), mark.encode())
     return MarkedBlock(marked, plain, meanings | dict(zip(marks, taken, strict=True)))
 
@@ -148,7 +148,7 @@ def _are_meant_otherwise(csv: Csv) -> bool:
 
 
 def _spellings(null: str, csv: Csv, sequences: dict[str, str]) -> Iterator[str]:
-    """Yield how a null stands in a marked block: as it is given, or with what must be escaped in a cell."""
+    """Yield the forms of a null in a marked block: as configured, or with the characters escaped that cells escape."""
     if null.startswith(csv.escape):
         for sequence, mark in sequences.items():
             null = null.replace(sequence, mark)
@@ -160,6 +160,6 @@ def _spellings(null: str, csv: Csv, sequences: dict[str, str]) -> Iterator[str]:
 
 
 def _unused(data: bytes, count: int) -> list[str]:
-    """Return characters that some text does not hold."""
+    """Return characters that do not occur in some data."""
     found = (chr(candidate) for candidate in _CANDIDATES if chr(candidate).encode() not in data)
     return [next(found) for _ in range(count)]

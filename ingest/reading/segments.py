@@ -1,7 +1,7 @@
-"""A large plain file -> segments, while it is scanned once. A segment is a run of chunks of the whole file.
+"""Split a large plain file into segments while scanning it once. A segment is a run of chunks of the whole file.
 
-Cut on its own, by a splitter that begins at its start, a segment therefore gives the blocks, bad records, lines and
-offsets that the file gives in one go; `ingest.reading.blocks` says what ends it.
+So a splitter that begins at a segment's start yields the same blocks, bad records, lines and offsets as a splitter that
+reads the whole file; `BlockSplitter.finish` handles the end of the segment.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ SEGMENT_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part of a file that begins and ends where records do. `end` is the start of the next one.
+    """A part of a file that begins and ends at record boundaries. `end` is the start of the next segment.
 
     Its bytes are [start.byte, end.byte) of the file.
     """
@@ -34,7 +34,7 @@ def plan(text: Iterable[bytes], splitter: BlockSplitter, *, segment_bytes: int =
     """Yield the segments of the text from the splitter's state on, each as soon as it is known.
 
     A segment is as many chunks as fit into `segment_bytes`, and at least one: a bad record may be longer.
-    Planning that begins again at any segment's end yields the same later segments.
+    Planning that restarts at any segment's end yields the same later segments.
     """
     start = end = splitter.state
     for portion in text:
@@ -56,12 +56,12 @@ LEAST_BYTES = 1024 * 1024
 
 
 def window_bytes(csv: Csv) -> int:
-    """Return how much to read at a place: more than any record may have (`whole_records`)."""
+    """Return how many bytes to read at a place of a file: more than any record may have (`whole_records`)."""
     return max(LEAST_BYTES, csv.max_record_bytes + 64 * 1024)
 
 
 def windows(start: int, end: int, *, window: int, budget: int) -> list[tuple[int, int]]:
-    """Return places spread evenly over the bytes from `start` to `end`, the first and the last of them included.
+    """Return byte ranges spread evenly over the bytes from `start` to `end`, including the first and the last ones.
 
     >>> windows(10, 1000, window=100, budget=320)
     [(10, 110), (455, 555), (900, 1000)]
@@ -76,8 +76,8 @@ def windows(start: int, end: int, *, window: int, budget: int) -> list[tuple[int
 def whole_records(data: bytes, csv: Csv, *, at_start: bool, at_end: bool) -> tuple[int, int] | None:
     """Return where the whole records in bytes from anywhere in a file begin and end; None if that is not known.
 
-    Without a quote or an escape in them, no cell can span these bytes: it would make a record longer than the feed
-    allows, which is given up at the end of its first line. So their line ends are those of records. `at_start`: they
+    Without a quote or an escape in them, no cell can span these bytes: its record would be longer than the feed allows,
+    and such a record ends with its first line. So each of their line ends is the end of a record. `at_start`: the bytes
     begin where a record does; `at_end`: they end where the file does.
     """
     if any(mark and mark.encode() in data for mark in (csv.quote, csv.escape)):

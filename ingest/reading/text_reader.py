@@ -1,6 +1,6 @@
-"""A file of text, cut into records by a grammar: all a reader does but for what stands before the rows and in them.
+"""Read a text file, cut into records by a grammar: everything a reader does except reading a header and parsing rows.
 
-A reader of such a format is a `TextReader` with columns and a `parse`.
+The reader of such a format is a subclass of `TextReader` with columns and a `parse`.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -18,13 +18,13 @@ from ingest.reading.grammar import Grammar, count_lines, start_of_last_lines, wi
 from ingest.reading.rows import Rows
 from ingest.reading.segments import Segment, plan, whole_records
 
-_MOST_BLANK_BYTES = 16 * 1024 * 1024  # in one run, where a footer could be before it
+_MOST_BLANK_BYTES = 16 * 1024 * 1024  # in one run of blank lines that a footer may precede
 
 
 class TextFile:
-    """A file as text, read from its beginning. `can_jump`: it may go on at any record; else all before it is read too.
+    """A file as text. `can_jump`: reading can start at any record; otherwise all text before it must be read, too.
 
-    `beginning` is the text itself; what is not taken from it is what `after` goes on with.
+    `beginning` iterates over the text from the file's start; `from_byte` ends it.
     """
 
     def __init__(self, ranges: RangeReader, csv: Csv) -> None:
@@ -36,7 +36,7 @@ class TextFile:
         self.beginning = without_footer(decode(chain([first], self._portions), csv), csv.footer_lines)
 
     def from_byte(self, first: int, end: int | None) -> Iterator[bytes]:
-        """Yield the text of these bytes of the file, for a file that can jump. The beginning ends."""
+        """Return the text of these bytes of the file, for a file that can jump. Ends `beginning`."""
         self.close()
         self._portions = self._ranges(first, end)
         return self.charset.to_text(self._portions)
@@ -49,9 +49,9 @@ class TextFile:
 
 
 class TextReader:
-    """Reads records of a file of text. `start` is where its rows begin, and `rest` text from there that was read.
+    """Reads the records of a text file. `start` is where its rows begin, `rest` the text from there already read.
 
-    `csv` is the feed's dialect, `grammar` says where records end. `position` is where the chunk just yielded ends.
+    `csv` is the feed's dialect, `grammar` finds record ends. `position` is where the chunk just yielded ends.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class TextReader:
 
     @property
     def can_jump(self) -> bool:
-        """Whether it can be read from any position on: segments of it can be loaded each on its own."""
+        """Whether reading can start at any position, so that each segment can be loaded on its own."""
         return self._file.can_jump
 
     def blocks(
@@ -78,10 +78,10 @@ class TextReader:
         at_end: bool = True,
         has_read: Callable[[int], None] = lambda byte_count: None,
     ) -> Iterator[Chunk]:
-        """Yield blocks and bad records from a position on, to the end of the file or to a byte of it; once only.
+        """Yield blocks and bad records from a position to the end of the file or to `end_byte`. Call it only once.
 
-        `at_end`: the file ends there. `has_read` is called with the bytes of each portion of text, also of the text
-        before the position, where a file cannot jump there.
+        `at_end`: the file ends there. `has_read` is called with the size in bytes of each portion of text that is read,
+        including the text before the position if the file cannot jump there.
         """
         splitter = self._splitter(position)
         behind = partial(self._behind, end_byte) if end_byte is not None else bytes
@@ -109,7 +109,7 @@ class TextReader:
         return plan(self._text(position, None, lambda byte_count: None), splitter, segment_bytes=segment_bytes)
 
     def raw_records(self, block: Block, numbers: Collection[int]) -> Iterator[RawRecord]:
-        """Yield the records of a block with these numbers, as they stand in the file, in its order."""
+        """Yield the records of a block with these numbers, as they are in the file and in its order."""
         last, offset, measured = max(numbers, default=-1), block.first_byte, 0
         for number, span in enumerate(self._grammar.spans(block.data) if numbers else ()):
             if number > last:
@@ -158,13 +158,13 @@ class TextReader:
         return _skip(_noted(self._rest, has_read), position.text_byte - self.start.text_byte)
 
     def _behind(self, end_byte: int) -> bytes:
-        """Return the text behind a place in the file, at least as much as a record may have."""
+        """Return the text after a place in the file, at least as many bytes as a record may have."""
         byte_count = self._csv.max_record_bytes * self._charset.most_bytes
         return b"".join(self._file.from_byte(end_byte, end_byte + byte_count))
 
 
 def is_splittable(csv: Csv, first_bytes: bytes) -> bool:
-    """Return whether a file can be read from the middle: segments of it can be loaded each on its own.
+    """Return whether a file can be read from the middle, so that each segment can be loaded on its own.
 
     >>> is_splittable(Csv(encoding="cp1252"), b"a,b"), is_splittable(Csv(), b"\\x1f\\x8b\\x08")
     (True, False)
@@ -199,7 +199,7 @@ def _skip(text: Iterator[bytes], count: int) -> Iterator[bytes]:
 
 
 def without_footer(portions: Iterator[bytes], line_count: int) -> Iterator[bytes]:
-    """Yield all but the last physical lines and blank lines below them. No more than these is held back.
+    """Yield all but the last `line_count` physical lines and the blank lines below them. Holds back only these.
 
     >>> b"".join(without_footer(iter([b"a\\n1\\nTo", b"tal: 1\\n\\n"]), 1))
     b'a\\n1\\n'
@@ -214,7 +214,7 @@ def without_footer(portions: Iterator[bytes], line_count: int) -> Iterator[bytes
     blank_bytes = 0
     for portion in portions:
         held.append(portion)
-        if not without_blank_end(portion):  # then nothing more is known of where the footer begins
+        if not without_blank_end(portion):  # blank lines do not show where the footer begins
             blank_bytes += len(portion)
             if blank_bytes > _MOST_BLANK_BYTES:
                 raise NotCsv(f"The file has more than {_MOST_BLANK_BYTES:,} bytes of blank lines; remove them.")
