@@ -1,4 +1,4 @@
-"""Columns: text converted to a type with the cells that could not be, and attributes of items."""
+"""Columns converted from text to a type, with the cells that could not be converted; and attributes of items."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class ConvertedColumn:
     """A column in its type; null where the attribute has no value.
 
     S and N are text, BOOL booleans, B bytes, SS and NS lists of text, L and M JSON text. `sizes` are the bytes DynamoDB
-    counts for each value, where `values` must be parsed to know them.
+    counts for each value, if finding them needs parsed values.
     """
 
     values: AnyArray
@@ -63,7 +63,7 @@ def utf8_of(texts: AnyArray) -> pa.Buffer:
 
 
 def rows_where(mask: pa.BooleanArray) -> list[int]:
-    """Return the places where a mask is true."""
+    """Return the row numbers where a mask is true."""
     return cast(list[int], pc.indices_nonzero(mask).to_pylist())
 
 
@@ -92,7 +92,7 @@ def joined(*parts: Any, null_handling: Literal["emit_null", "skip"] = "emit_null
 class Attribute:
     """One attribute of all items. A null is left out of its item, or written as NULL if `write_null`.
 
-    Where an item is updated, what is left out stays as it is; with `remove_null` the update removes it.
+    An update leaves an attribute without a value unchanged; with `remove_null`, it removes the attribute.
     """
 
     name: str

@@ -101,7 +101,7 @@ _CONVERTERS: dict[str, Callable[[AnyArray, Target], ConvertedColumn]] = {
 }
 
 
-MAX_DEPTH = 32  # the innermost value is a level too, and so is nothing in an empty list or map
+MAX_DEPTH = 32  # the innermost value counts as a level, too; an empty list or map counts like one with a value
 _NUMBER = re.compile(PATTERN)
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels, the most DynamoDB allows"
 
@@ -110,7 +110,7 @@ def read_json(text: str, wanted: type[list[Any]] | type[dict[str, Any]]) -> Any:
     """Return a JSON array or object with its numbers as Decimal.
 
     Raises:
-        BadValueError: it is not JSON or of the other kind, nested too deep, or holds what DynamoDB or JSON cannot keep.
+        BadValueError: it is not JSON, of another kind, nested too deeply, or holds what DynamoDB or JSON cannot store.
     """
     try:
         value = json.loads(
@@ -134,7 +134,7 @@ def read_json(text: str, wanted: type[list[Any]] | type[dict[str, Any]]) -> Any:
 def read_set(text: str, separator: str, *, numbers: bool) -> list[str]:
     """Return the members of a set, each once, in the cell's order. Equal numbers are one member.
 
-    An empty text is a member, too: DynamoDB takes it.
+    An empty text is a member, too: DynamoDB accepts it.
 
     Raises:
         BadValueError: a member is not a number where numbers are wanted.

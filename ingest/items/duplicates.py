@@ -1,12 +1,12 @@
-"""Which items of a block, and of a segment, share a key, and on which lines they are.
+"""Find items of a block, and of a segment, that share a key, and the lines they are on.
 
-Two numbers are one key when DynamoDB says so: 1, 1.0 and 1e0. Across blocks only a 64-bit hash of each key is kept,
-8 to 16 bytes of memory a row; two keys of a million share a hash about once in 4 * 10^7 segments, which would count
-one row as superseded instead of written and change nothing else. Blocks whose keys lie apart, as those of a file do
-that is in the order of its keys, share none: they are not hashed at all.
+Two numbers are one key if DynamoDB treats them as equal: 1, 1.0 and 1e0. Across blocks, only a 64-bit hash of each key
+is kept, 8 to 16 bytes of memory per row. Two keys of a million share a hash about once in 4 * 10^7 segments; this would
+count one row as superseded instead of written and change nothing else. Blocks whose key ranges do not overlap, as in a
+file sorted by key, share no keys and are not hashed at all.
 
-Lines are looked up only where a duplicate is found: 8 of the 16 bytes say which row of its block has a hash. Of blocks
-with records of several lines the text is kept as well, a window of it at most.
+Lines are looked up only if a duplicate is found: 8 of the 16 bytes record which row of its block has a hash. For blocks
+with records of several lines, the text is kept as well, at most a window of it.
 """
 
 import base64
@@ -25,14 +25,14 @@ from ingest.items.numbers import canonical_number
 from ingest.reading.blocks import Position
 
 WINDOW_BYTES = 64 * 1024 * 1024
-MAX_KEYS = 1_000_000  # of a window are remembered: some 16 MB
-Range = tuple[Any, Any] | None  # the least and the greatest; None: not known
+MAX_KEYS = 1_000_000  # that a window remembers: about 16 MB
+Range = tuple[Any, Any] | None  # the least and the greatest value; None: unknown
 Key = Hashable
 LinesOf = Callable[[Collection[int]], Mapping[int, int]]  # the lines on which records of a block begin, by record
 
 
 class KeyHashes:
-    """The hashes of the keys of some items of a block, no two of them equal; made when they are asked for."""
+    """The hashes of the keys of some items of a block, all of them different keys; computed on first access."""
 
     def __init__(self, items: Items) -> None:
         self._items = Items(tuple(items.attribute(key.name) for key in items.keys), items.keys, items.records)
@@ -60,21 +60,21 @@ class KeyHashes:
 
 @dataclass(frozen=True, slots=True)
 class HashedBlock:
-    """What is kept of a block's keys to find the lines of its rows: each hash, and the record that has it."""
+    """What is kept of a block to find the lines of its rows: the hash of each key, and the record with that key."""
 
     hashes: "array[int]"
     records: Sequence[int]
     lines_of: LinesOf
 
     def lines(self, wanted: Collection[int]) -> dict[int, int]:
-        """Return the lines of the rows whose keys have these hashes, as far as they are in the block."""
+        """Return, by hash, the lines of the block's rows whose keys have these hashes."""
         found = {value: self.records[self.hashes.index(value)] for value in set(wanted).intersection(self.hashes)}
         lines = self.lines_of(set(found.values())) if found else {}
         return {value: lines[record] for value, record in found.items()}
 
 
 class SeenKeys:
-    """The keys of a window so far."""
+    """The keys seen so far in a window."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -84,9 +84,9 @@ class SeenKeys:
         self._range: Range = None
 
     def add(self, keys: KeyHashes, lines_of: LinesOf | None = None) -> int:
-        """Take the keys of one more block; return how many of them were there.
+        """Add the keys of one more block; return how many of them were seen before.
 
-        `lines_of`: None if no lines will be asked for, of this block or an earlier one.
+        `lines_of`: None if no lines will be needed, of this block or an earlier one.
         """
         if lines_of is None:
             self._blocks.clear()
@@ -106,7 +106,7 @@ class SeenKeys:
         return keys.count - new
 
     def _hash(self, keys: KeyHashes, lines_of: LinesOf | None) -> int:
-        """Take hashes; return how many are new. Arrow looks up the many that are known among the few of the block."""
+        """Add hashes; return how many are new. Arrow looks up the many known hashes among the few of the block."""
         known = pa.chunked_array(self._hashes, pa.int64())
         found = pa.Array.from_buffers(pa.int64(), keys.count, [None, pa.py_buffer(keys.hashes)]).unique()
         again = known.filter(pc.is_in(known, value_set=found))
@@ -118,7 +118,7 @@ class SeenKeys:
         return len(new)
 
     def lines_before(self, keys: KeyHashes) -> dict[int, int]:
-        """Return the lines of the last rows before a block that have keys of it, by hash: of the block just taken."""
+        """Return, by key hash, the line of the last earlier row with each key of the block that was just added."""
         missing, found = set(keys.hashes), dict[int, int]()
         for block in reversed(self._blocks):
             if block.hashes is not keys.hashes:
@@ -128,9 +128,9 @@ class SeenKeys:
 
 
 class DuplicateKeyWindow:
-    """The keys of the blocks since `start`, at most 64 MiB and a million of them; then it begins anew.
+    """The keys of the blocks since `start`: at most 64 MiB of the file and a million keys; then a new window starts.
 
-    It begins with a block, so that whoever goes on at a checkpoint behind it reads the same blocks again.
+    A window starts with a block, so that a worker that resumes at a checkpoint after it reads the same blocks again.
     """
 
     def __init__(self, start: Position, *, window_bytes: int = WINDOW_BYTES, most_keys: int = MAX_KEYS) -> None:
@@ -140,24 +140,24 @@ class DuplicateKeyWindow:
         self._seen = SeenKeys()
 
     def begin_block(self, place: Position, most_keys: int) -> None:
-        """Begin anew if a block that begins at `place`, of at most `most_keys` keys, is too much for the window."""
+        """Start a new window if a block at `place`, of at most `most_keys` keys, does not fit into the current one."""
         is_full = self._seen.count and self._seen.count + most_keys > self._most_keys
         if is_full or place.byte - self.start.byte >= self._window_bytes:
             self._seen = SeenKeys()
             self.start = place
 
     def count(self, keys: KeyHashes, lines_of: LinesOf | None = None) -> int:
-        """Take the keys of a part of the block; return how many of them were there before.
+        """Add the keys of a part of the block; return how many of them were seen before.
 
-        `lines_of`: None if `lines_before` will not be asked any more. A block that alone has too many keys is compared
-        with the last of them; whoever begins with it does the same.
+        `lines_of`: None if `lines_before` will not be called any more. A block that alone has too many keys is
+        compared with only the last of them; a worker that resumes at this block does the same.
         """
         if self._seen.count + keys.count > self._most_keys:
             self._seen = SeenKeys()
         return self._seen.add(keys, lines_of)
 
     def lines_before(self, keys: KeyHashes) -> dict[int, int]:
-        """Return where the keys of the block just taken were last before it: the lines, by the keys' hashes."""
+        """Return, by key hash, the line of the last earlier row with each key of the block that was just counted."""
         return self._seen.lines_before(keys)
 
 
@@ -165,7 +165,7 @@ class DuplicateKeyWindow:
 class Replacement:
     """A row of a block, by its record, that has the key of an earlier row.
 
-    The earlier one is `replaced`, a record of the same block, or else of an earlier block, on `replaced_line`.
+    The earlier row is the record `replaced` of the same block, or else it is on `replaced_line`, in an earlier block.
     """
 
     key: Mapping[str, str]
@@ -177,7 +177,7 @@ class Replacement:
 def replacements(items: Items, before: Mapping[int, int], limit: int) -> list[Replacement]:
     """Return the first rows of a block that have the key of an earlier row, in the order of the file.
 
-    Each replaces the row before it with its key. `before`: the lines of earlier blocks' rows, by the keys' hashes.
+    Each replaces the previous row with the same key. `before`: the lines of earlier blocks' rows, by key hash.
     """
     found: list[Replacement] = []
     last: dict[Key, int] = {}
@@ -207,25 +207,25 @@ def _are_apart(some: Range, others: Range) -> bool:
 
 
 def are_distinct(items: Items) -> bool:
-    """Return whether no two items share a key; False where that cannot be decided without looking at each."""
+    """Return whether no two items share a key; False if that cannot be decided without examining each item."""
     columns = [column for place in range(len(items.keys)) if (column := _comparable(items, place)) is not None]
     if len(columns) < len(items.keys):
         return False
     values = columns[0] if len(columns) == 1 else _pairs(*columns)
     ascends = pc.less(values.slice(0, len(values) - 1), values.slice(1)) if len(values) > 1 else None
-    if ascends is None or pc.all(ascends).as_py():  # the usual export: a tenth of the cost of what follows
+    if ascends is None or pc.all(ascends).as_py():  # the usual export, at a tenth of the cost of the check below
         return True
     return bool(pc.count_distinct(values, mode="all").as_py() == len(items))
 
 
 def _pairs(partition: AnyArray, sort: AnyArray) -> AnyArray:
-    """Return a number for each pair of values, another for each other pair."""
+    """Return a number for each pair of values: the same for equal pairs, different for different pairs."""
     first, second = partition.dictionary_encode(), sort.dictionary_encode()
     return pc.add(pc.multiply(first.indices.cast(pa.int64()), len(second.dictionary)), second.indices)
 
 
 def _comparable(items: Items, place: int) -> AnyArray | None:
-    """Return a key as a column whose values are equal where the keys are, and in order; None if that takes Python."""
+    """Return a key as a column whose values compare as the keys do; None if only Python code can compare them."""
     key = items.keys[place]
     values = items.attribute(key.name).values
     if key.type != "N":
@@ -237,7 +237,7 @@ def _comparable(items: Items, place: int) -> AnyArray | None:
 
 
 def keys_of(items: Items) -> list[Key]:
-    """Return the key of each item; two are equal where DynamoDB says so."""
+    """Return the key of each item; two are equal if DynamoDB treats them as equal."""
     columns: list[list[Key]] = []
     for key in items.keys:
         values: list[Any] = items.attribute(key.name).values.to_pylist()

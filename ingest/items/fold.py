@@ -1,7 +1,7 @@
-"""One item for each key of a block: what remains of rows with the same key, by what their feed does with them.
+"""Reduce a block to one item for each key, according to how its feed writes rows.
 
-Whole items: the last row stays; where rows only insert, the first; with versions, the greatest of them. Updates become
-one update, as do a put and the updates behind it. The result is that of one row after the other.
+Of whole items, the last row is kept; if rows only insert, the first; with versions, the greatest. Updates are merged
+into one update, a put and the updates after it into one put. The result is the same as writing row after row.
 """
 
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -21,10 +21,10 @@ from ingest.items.items import Items
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """Items with distinct keys, and the hashes of these.
+    """Items with distinct keys, and the hashes of these keys.
 
-    `groups[i]` are the rows that have the key of item i, in their order; None where each has a key of its own, or where
-    one row of each key is all that counts.
+    `groups[i]` are the rows that have the key of item i, in their order. `groups` is None if each row has its own key,
+    or if only one row of each key matters.
     """
 
     items: Items
@@ -33,9 +33,10 @@ class Folded:
 
 
 def fold(items: Items, feed: Feed) -> Folded:
-    """Return one item for each key, in the order of the last row of each; its record is that of the row that decides.
+    """Return one item for each key. One row of each key decides: it gives the item's record and its place in the order.
 
-    Where rows update items and have versions, it is the row of each key that is written last: `in_turns` has all.
+    If rows update items and have versions, it is the row of each key that is written last: `in_turns` yields them all.
+    The items are then in the order of the last row of each key.
     """
     if not items.keys or are_distinct(items):  # without keys: a preview without a feed
         return Folded(items, KeyHashes(items))
@@ -51,7 +52,7 @@ def fold(items: Items, feed: Feed) -> Folded:
 
 
 def versions_of(items: Items, feed: Feed) -> list[Any] | None:
-    """Return the versions that rows of one file have, to be compared; None where the later row is the newer one."""
+    """Return the versions of rows of one file, to compare them; None if the later row is always the newer one."""
     if feed.write == "undo" or not (feed.version_column and feed.version_attribute):
         return None
     attribute = items.attribute(feed.version_attribute)
@@ -62,9 +63,9 @@ def versions_of(items: Items, feed: Feed) -> list[Any] | None:
 def in_turns(
     groups: Iterable[Sequence[int]], versions: Sequence[Any] | None, refused: Container[int]
 ) -> Iterator[list[int]]:
-    """Yield the rows of groups, one of each at a time, so that none is written before those before it.
+    """Yield the rows of groups, one of each group per turn, so that no row is written before the earlier ones.
 
-    Rows older than one before them are left out, but for those in `refused`, which grows with each turn.
+    Rows older than an earlier row are left out, unless that one is in `refused`, which grows with each turn.
     """
     waiting = [_in_order(rows, versions, refused) for rows in groups]
     while turn := [(each, row) for each in waiting if (row := next(each, None)) is not None]:
@@ -82,7 +83,7 @@ def _in_order(rows: Sequence[int], versions: Sequence[Any] | None, refused: Cont
 
 
 def _winners(keys: Sequence[Key], versions: Sequence[Any] | None, feed: Feed, last: dict[Key, int]) -> Iterable[int]:
-    """Return the rows that decide: the last of each key, the first, or one with the greatest version."""
+    """Return the row of each key that decides: the last, the first, or the last with the greatest version."""
     if feed.write == "insert":
         return {key: row for row, key in reversed(list(enumerate(keys)))}.values()
     if versions is None:
@@ -96,7 +97,7 @@ def _winners(keys: Sequence[Key], versions: Sequence[Any] | None, feed: Feed, la
 
 
 def _groups(keys: Sequence[Key]) -> list[list[int]]:
-    """Return the rows of each key, in the order of the last ones."""
+    """Return the rows of each key; the keys are in the order of their last rows."""
     found: dict[Key, list[int]] = {}
     for row, key in enumerate(keys):
         found.setdefault(key, []).append(row)
@@ -104,7 +105,7 @@ def _groups(keys: Sequence[Key]) -> list[list[int]]:
 
 
 def _folded_changes(items: Items, groups: list[list[int]], versions: Sequence[Any] | None) -> Folded:
-    if versions is not None:  # an item between two of them in age must be met by each for itself
+    if versions is not None:  # the table may have an item between two of them in age: each row is compared with it
         kept = items.take([max(rows, key=lambda row: (versions[row], row)) for rows in groups])
         return Folded(kept, KeyHashes(kept), groups)
     operations: list[Any] | None = items.operations.to_pylist() if items.operations is not None else None
@@ -121,7 +122,7 @@ def _folded_changes(items: Items, groups: list[list[int]], versions: Sequence[An
 
 
 def _merged(rows: Sequence[int], operations: Sequence[str] | None) -> tuple[Sequence[int], str]:
-    """Return which rows of a key make its item, and what becomes of that."""
+    """Return which rows of a key make its item, and the operation that writes it."""
     if operations is None:
         return rows, WriteOperation.UPDATE
     whole = next((n for n in reversed(range(len(rows))) if operations[rows[n]] != WriteOperation.UPDATE), None)
@@ -129,12 +130,12 @@ def _merged(rows: Sequence[int], operations: Sequence[str] | None) -> tuple[Sequ
         return rows, WriteOperation.UPDATE
     if operations[rows[whole]] == WriteOperation.PUT:
         return rows[whole:], WriteOperation.PUT
-    # behind a delete, an update finds nothing: it is the whole item
+    # after a delete, there is no item to update: the updates are the whole item
     return (rows[whole + 1 :], WriteOperation.PUT) if rows[whole + 1 :] else (rows[-1:], WriteOperation.DELETE)
 
 
 def _last_values(attribute: Attribute, parts: Sequence[Sequence[int]], last: pa.Int64Array) -> Attribute:
-    """Return the last value of an attribute in each part; a null counts as one where it is written or removes."""
+    """Return the last value of an attribute in each part; a null counts if it is written or removes the attribute."""
     if attribute.write_null or attribute.remove_null or not attribute.values.null_count:
         return attribute.take(last)
     places: list[Any] = last.to_pylist()

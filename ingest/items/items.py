@@ -29,7 +29,7 @@ class Refusal:
 class Items:
     """Items as columns of equal length; `records[i]` is the record of the block that item i came from.
 
-    `operations[i]` is what becomes of the item with that key (`WriteOperation`), where rows of one file say that.
+    `operations[i]` is the operation on item i (`WriteOperation`); `operations` is None if rows do not name theirs.
     """
 
     attributes: tuple[Attribute, ...]
@@ -66,7 +66,7 @@ class Items:
         return replace(self, attributes=tuple(a for a in self.attributes if a.name in names))
 
     def operation_of_each(self, otherwise: str) -> list[str]:
-        """Return what becomes of each item; `otherwise` where they do not say it."""
+        """Return the operation on each item; `otherwise` for all if the rows do not name theirs."""
         return [otherwise] * len(self) if self.operations is None else list(map(str, self.operations.to_pylist()))
 
     def attribute(self, name: str) -> Attribute:
@@ -75,10 +75,10 @@ class Items:
 
 
 def build_items(rows: Rows, mapping: Mapping) -> tuple[Items, list[Fault]]:
-    """Return the rows as items, without those that cannot be written, and why each of them cannot.
+    """Return the items of the rows that can be written, and one fault for each of the other rows.
 
-    Of a row with several faults the first is reported: its operation, columns from left to right, extras, version,
-    keys, size. Those of a row that deletes an item are of its key and version.
+    If a row has several faults, the first is reported, in this order: operation, columns from left to right, extras,
+    version, keys, size. For a row that deletes an item, only its key and version are checked.
     """
     faults: dict[int, Fault] = {}
     table = rows.table
@@ -104,7 +104,7 @@ def build_items(rows: Rows, mapping: Mapping) -> tuple[Items, list[Fault]]:
 
 
 def _operations(rows: Rows, operation: Operation, faults: dict[int, Fault]) -> AnyArray:
-    """Return what each row does (`WriteOperation`); null, and a fault, where its word is unknown."""
+    """Return the operation of each row (`WriteOperation`); null, and a fault, if its word for it is unknown."""
     cells: AnyArray = fill_null(rows.table.column(operation.column).combine_chunks(), "")
     words = dict.fromkeys(operation.put, WriteOperation.PUT)
     words |= dict.fromkeys(operation.update, WriteOperation.UPDATE)
@@ -126,7 +126,7 @@ def _check_version(rows: Rows, version: Target, attributes: Sequence[Attribute],
 
 @dataclass(frozen=True, slots=True)
 class _Deleted:
-    """The rows that delete an item; of these only the attributes `kept` matter. `places` are null at these rows."""
+    """The rows that delete an item; only their attributes in `kept` matter. `places` are row numbers, null there."""
 
     rows: frozenset[int]
     kept: frozenset[str]
@@ -145,20 +145,20 @@ class _Deleted:
 
 @dataclass(frozen=True, slots=True)
 class _Conversion:
-    """Makes attributes of rows, and notes their faults."""
+    """Converts columns of rows to attributes, and collects the rows' faults."""
 
     rows: Rows
     faults: dict[int, Fault]
     deleted: _Deleted | None
 
     def attribute(self, target: Target, cells: AnyArray) -> Attribute:
-        """Return what a column of text becomes."""
+        """Return the attribute that a column of text becomes."""
         typed, null = convert(cells, target), target.declared.null
         made = Attribute(target.name, target.type, typed.values, null == "null", typed.sizes, null == "remove")
         return self._noted(made, typed, target.column, cells)
 
     def expiry(self, expiry: Expiry) -> Attribute:
-        """Return when the items expire."""
+        """Return the attribute with the time at which the items expire."""
         if expiry.source is None:
             values = pa.repeat(pa.scalar(str(expiry.after_s)), self.rows.table.num_rows)
             return self._noted(Attribute(expiry.attribute, "N", values), ConvertedColumn(values, []), "", values)
@@ -168,7 +168,7 @@ class _Conversion:
         return self._noted(made, typed, expiry.source.column, cells)
 
     def _noted(self, made: Attribute, typed: ConvertedColumn, column: str, cells: AnyArray) -> Attribute:
-        """Note the faults of an attribute, and return it, both without rows of which it does not matter."""
+        """Record the faults of an attribute and return it, both without the rows for which it does not matter."""
         deleted = None if self.deleted is None or made.name in self.deleted.kept else self.deleted
         for bad in typed.bad:
             if deleted is None or bad.row not in deleted.rows:

@@ -1,6 +1,6 @@
-"""A feed and a header -> which attribute each column becomes. Refuses a header that does not fit.
+"""Map the columns of a header to attributes, as their feed says. Refuses a header that does not fit the feed.
 
-Also, whether a table takes such items at all: `table_faults`.
+Also checks whether a table accepts such items at all: `table_faults`.
 """
 
 import unicodedata
@@ -49,10 +49,10 @@ class Expiry:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """What one file's rows become: attributes in the file's order, and the table's key attributes.
+    """How one file's rows become items: attributes in the file's order, and the table's key attributes.
 
-    `operation` says what each row does; `version` is the column that `newest` compares. Of a row that deletes an item
-    the attributes in `of_deleted` are all that matters.
+    `operation` defines what each row does; `version` is the column that `newest` compares. Of a row that deletes an
+    item, only the attributes in `of_deleted` matter.
     """
 
     targets: tuple[Target, ...]
@@ -73,10 +73,10 @@ class Mapping:
 
 
 def map_columns(feed: Feed, columns: tuple[str, ...], *, now_s: float = 0) -> Mapping:
-    """Return what the columns of a file become under a feed; `now_s` (epoch) is when items begin to age.
+    """Return what the columns of a file become under a feed. `now_s` (epoch): a TTL without a column counts from it.
 
     Raises:
-        BadHeader: a column the feed needs is missing, one it does not know is refused, or two give one attribute.
+        BadHeader: a needed column is missing, a column is unknown and refused, or two columns give one attribute.
     """
     _check_columns(feed, columns)
     targets = tuple(_target(feed, column) for column in columns if not _is_dropped(feed, column)) + _lineage(feed)
@@ -97,7 +97,7 @@ def map_columns(feed: Feed, columns: tuple[str, ...], *, now_s: float = 0) -> Ma
 
 
 def _attributes_of_deleted(feed: Feed) -> frozenset[str]:
-    """Return the attributes that rows which delete items must have: the key, and what conditions are about."""
+    """Return the attributes that rows which delete items must have: the key, and those used in conditions."""
     asked = {feed.row_attribute, feed.order_attribute} if feed.write == "undo" else {feed.version_attribute}
     return frozenset(key.name for key in feed.key_attributes()) | {name for name in asked if name}
 
@@ -143,9 +143,9 @@ def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
 
 
 def _hint(column: str, columns: Sequence[str]) -> str:
-    """Return the header's nearest name; nothing where it has one column only: that is another delimiter's header.
+    """Return a hint at the header's most similar name; "" if it has only one column: it has another delimiter.
 
-    A name that looks the same is shown character by character.
+    A name that looks the same is shown in ASCII, with escapes.
     """
     for name in columns[:1000]:
         if _appearance(name) == _appearance(column):
@@ -154,7 +154,7 @@ def _hint(column: str, columns: Sequence[str]) -> str:
 
 
 def _appearance(name: str) -> str:
-    """Return what a name looks like: composed or not, with any kind of blank, without characters that do not show."""
+    """Return a name in a form that names which look alike share: normalized, without invisible characters."""
     shown = "".join(sign for sign in unicodedata.normalize("NFKC", name) if unicodedata.category(sign) != "Cf")
     return shown.translate(_LOOK_ALIKES)
 
@@ -164,7 +164,7 @@ def _way_out(feed: Feed, column: str) -> str:
 
 
 def _listed(columns: Sequence[str]) -> str:
-    """Return names for a sentence that must fit in the ledger, however many and long they are."""
+    """Return a list of names for an error message, cut off so that the message fits in the ledger."""
     text = ", ".join(map(repr, columns))
     return text if len(text) <= MAX_LISTED else f"{text[:MAX_LISTED]} ..."
 
@@ -206,14 +206,14 @@ def _check_names(names: list[str]) -> None:
         seen.add(name)
 
 
-Described = dict[str, Any]  # a table, as DescribeTable has it
+Described = dict[str, Any]  # a table, as DescribeTable returns it
 
 
 def table_faults(mapping: Mapping, table: Described, *, but: Collection[str] = ()) -> list[str]:
-    """Return why a table would refuse the items: another key, or an index key of another type. A phrase each.
+    """Return why a table would refuse the items, a phrase each: another key, or an index key of another type.
 
-    Its indexes are looked at whether the feed names them or not, except those in `but`. One that is missing, or has
-    other keys that fit, refuses nothing: `index_differences`.
+    All its indexes are checked, whether the feed names them or not, except those in `but`. An index that is missing,
+    or has other keys of fitting types, does not refuse items: see `index_differences`.
 
     >>> described = {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}], "AttributeDefinitions":
     ...     [{"AttributeName": "pk", "AttributeType": "S"}]}
@@ -234,7 +234,7 @@ def table_faults(mapping: Mapping, table: Described, *, but: Collection[str] = (
 
 
 def index_differences(feed: Feed, table: Described) -> Iterator[str]:
-    """Yield how a table's indexes differ from those that its feed names. A phrase each."""
+    """Yield the differences between a table's indexes and those that its feed names, a phrase each."""
     indexes = {index["IndexName"]: index for index in _indexes(table)}
     for name, index in feed.indexes.items():
         if name not in indexes:

@@ -1,7 +1,7 @@
-"""DynamoDB's numbers: which there are, which are equal, how many bytes each counts; and columns of them, still text.
+"""DynamoDB's numbers: which are valid, which are equal, and their sizes in bytes; and columns of them, still as text.
 
-A cell goes through exactly as the file says, checked as DynamoDB would. One that is not a number is reported with the
-settings that would make it one, if there are any.
+A number keeps exactly its value in the file, and passes the checks that DynamoDB makes. A cell that is not a number is
+reported with the settings that would make it one, if there are any.
 """
 
 import json
@@ -31,7 +31,7 @@ _RANGE = f"number outside DynamoDB's range (1E{MIN_EXPONENT} to 9.9E+{MAX_EXPONE
 
 
 def canonical_number(text: str) -> str:
-    """Return the one spelling that DynamoDB's equal numbers share.
+    """Return the canonical spelling of a number: the same for all numbers that DynamoDB treats as equal.
 
     >>> [canonical_number(text) for text in ("007", "1.10", "1e2", "-0")]
     ['7', '1.1', '1E+2', '0']
@@ -41,7 +41,7 @@ def canonical_number(text: str) -> str:
 
 
 def bounded_number(text: str) -> tuple[str, str | None]:
-    """Return a number in its canonical spelling, and why DynamoDB cannot hold it, if it cannot.
+    """Return a number in its canonical spelling, and why DynamoDB cannot store it; None if it can.
 
     >>> bounded_number("1e400")[1]
     "number outside DynamoDB's range (1E-130 to 9.9E+125)"
@@ -59,10 +59,10 @@ def bounded_number(text: str) -> tuple[str, str | None]:
 
 
 def number_size(number: Decimal) -> int:
-    """Return the bytes DynamoDB counts for a number: one, one for each pair of digits, one for a minus.
+    """Return the bytes DynamoDB counts for a number: 1, plus 1 for each pair of digits, plus 1 for a minus sign.
 
-    Digits are paired from the decimal point on, and pairs of zeros at either end are not kept. (The developer guide
-    says "approximately"; DynamoDB Local counts so, and takes an item of exactly 400 KB.)
+    Digits are paired from the decimal point in both directions; pairs of zeros at either end do not count. (The
+    developer guide says "approximately"; DynamoDB Local counts this way, and accepts an item of exactly 400 KB.)
 
     >>> [number_size(Decimal(text)) for text in ("0", "100", "12.3", "-12.5", "1E-130")]
     [1, 2, 3, 4, 2]
@@ -102,15 +102,15 @@ def _has_exponents(numbers: AnyArray) -> bool:
 
 
 def _pair_at(place: AnyArray, point: AnyArray, exponents: AnyArray | int) -> AnyArray:
-    """Return which pair of digits, counted from the point, the digit at a place of its text belongs to."""
+    """Return the number of the pair of digits, counted from the point, to which the digit at a place belongs."""
     power = pc.subtract(pc.subtract(point, place), pc.cast(pc.less(place, point), pa.int32()))
     return pc.shift_right(pc.add(power, exponents), 1)
 
 
 _NOT_A_NUMBER = "not a valid number (digits with optional sign, decimal point and exponent)"
 _THOUSANDS = (",", ".", " ", "'", "_", "\u00a0", "\u202f", "\u2019")  # marks that are in use somewhere
-_BEHIND_DIGITS = r"[ \x{a0}\x{202f}]?%$"  # blanks as typesetters put them
-_HINTED_LENGTH = 80  # longer cells are not numbers that someone wrote
+_BEHIND_DIGITS = r"[ \x{a0}\x{202f}]?%$"  # with the blanks of typesetting
+_HINTED_LENGTH = 80  # longer cells are not meant as numbers
 _MOST_HINTS = 2
 _NO_MORE_THAN_A_POINT = pa.array(["", "."])
 
@@ -140,7 +140,7 @@ def _are_numbers(read: AnyArray, misplaced: pa.BooleanArray | None) -> pa.Boolea
 
 
 def _with_points(cells: AnyArray, target: Target) -> tuple[AnyArray, pa.BooleanArray | None]:
-    """Return numbers as digits with a point and a sign before them, and where marks are misplaced, if any are."""
+    """Return numbers as digits with a point and a leading sign, and a mask of misplaced marks; None if none are."""
     percents = None
     if target.accounting:
         cells = _with_leading_minus(cells)
@@ -158,7 +158,7 @@ def _with_leading_minus(cells: AnyArray) -> AnyArray:
 
 
 def _without_percent(cells: AnyArray) -> tuple[AnyArray, AnyArray | None]:
-    """Return numbers without the per cent signs behind them, and which had one, if any had."""
+    """Return numbers without trailing percent signs, and a mask of those that had one; None if none had."""
     percents = fill_null(pc.match_substring_regex(cells, f"^[^eE%]*[0-9.,]{_BEHIND_DIGITS}"), False)
     if not pc.any(percents, min_count=0).as_py():
         return cells, None
@@ -173,7 +173,7 @@ def _hundredths(cells: AnyArray) -> AnyArray:
 
 
 def _without_marks(cells: AnyArray, target: Target) -> tuple[AnyArray, pa.BooleanArray | None]:
-    """Return numbers without thousands marks and with a point, and where marks stand in the wrong places, if any do."""
+    """Return numbers without thousands marks and with a point, and a mask of misplaced marks; None if none are."""
     if not target.thousands and target.decimal == ".":
         return cells, None
     wrong = pa.repeat(False, len(cells))
@@ -193,10 +193,10 @@ def _without_marks(cells: AnyArray, target: Target) -> tuple[AnyArray, pa.Boolea
 
 
 def _are_plain(cells: AnyArray) -> bool:
-    """Return whether all cells are digits with at most one point, and few enough to be within digits and range; a sign
-    may stand before them.
+    """Return whether all cells are digits with at most one point and a minus before them, and short enough to be within
+    DynamoDB's limits for digits and range.
 
-    The usual case, recognized at a fifth of what the pattern for any number costs.
+    This is the usual case; recognizing it costs a fifth of matching the pattern for any number.
     """
     bare = _without_signs(cells) if b"-" in utf8_of(cells).to_pybytes() else cells
     length = byte_lengths(bare)
@@ -206,7 +206,7 @@ def _are_plain(cells: AnyArray) -> bool:
 
 
 def _without_signs(cells: AnyArray) -> AnyArray:
-    """Return cells without a minus before them; unchanged if one has several and so is not a number."""
+    """Return cells without a leading minus; all unchanged if a cell has several, which is not a number."""
     bare = pc.ascii_ltrim(cells, characters="-")
     most = pc.max(pc.subtract(byte_lengths(cells), byte_lengths(bare))).as_py()
     return bare if most == 1 else cells
@@ -234,7 +234,7 @@ def _not_numbers(cells: AnyArray, rows: list[int], target: Target) -> list[CellE
 
 
 def _hints(cells: AnyArray, target: Target) -> list[str]:
-    """Return which settings would make each of the cells a number: the fewest that do; "" if none would."""
+    """Return, for each cell, the fewest settings that would make it a number; "" if none would."""
     hints: list[list[str]] = [[] for _ in range(len(cells))]
     is_short = pc.less_equal(byte_lengths(cells), pa.scalar(_HINTED_LENGTH))
     has_letters = pc.match_substring_regex(cells, rf"[^\P{{L}}eE{re.escape(target.thousands)}]")
@@ -258,7 +258,7 @@ def _changes(target: Target) -> Iterator[_Change]:
 
 
 def _would_be_numbers(cells: AnyArray, target: Target, changes: tuple[_Change, ...]) -> pa.BooleanArray:
-    """Return which cells were numbers with other settings."""
+    """Return which cells would be numbers with other settings."""
     changed: dict[str, Any] = {change.setting: change.value for change in changes}
     if changed.pop("trim", False):
         cells = pc.utf8_trim_whitespace(cells)

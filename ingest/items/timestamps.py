@@ -1,4 +1,4 @@
-"""Points in time: text in a feed's formats -> exact ISO 8601 in UTC or epoch numbers. Knows calendars, no clock."""
+"""Convert points in time from text in a feed's formats to exact ISO 8601 in UTC or epoch numbers. Reads no clock."""
 
 import re
 from collections.abc import Callable
@@ -32,14 +32,14 @@ _NUMBER = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]+))?")
 class TimeReader:
     """Reads the cells of one column.
 
-    A time without an offset of its own is of the column's zone. Where clocks go back an hour, the first of the two
-    times is meant; a time that clocks skip does not exist.
+    A time without an offset is in the column's zone. If clocks go back and a time occurs twice, it means the first
+    occurrence; a time that clocks skip does not exist.
     """
 
     declared: Column
 
     def text(self, cell: str) -> str:
-        """Return a time as the attribute has it: ISO 8601 in UTC, the date alone (unit day), or an epoch number (N).
+        """Return a time in the attribute's form: ISO 8601 in UTC, the date alone (unit day), or an epoch number (N).
 
         >>> TimeReader(Column(timestamp=("%d.%m.%Y %H:%M",), zone="Europe/Berlin")).text("22.11.2026 17:01")
         '2026-11-22T16:01:00Z'
@@ -61,7 +61,7 @@ class TimeReader:
         """Return the whole epoch seconds of a time, rounded down.
 
         Raises:
-            BadValueError: as `text`.
+            BadValueError: as `time`.
         """
         return _since_epoch(self.time(cell)) // _UNITS["s"]
 
@@ -104,7 +104,7 @@ def _zone(name: str) -> ZoneInfo:
 def _from_iso(cell: str) -> datetime:
     if _TOO_PRECISE.search(cell):
         raise BadValueError("time is more precise than a microsecond")
-    end_of_day = _END_OF_DAY.fullmatch(cell)  # 00:00 of the next day; only new Pythons know it
+    end_of_day = _END_OF_DAY.fullmatch(cell)  # 00:00 of the next day; only newer Python versions parse it
     if end_of_day:
         return datetime.fromisoformat(f"{end_of_day[1]}00{end_of_day[2]}") + timedelta(days=1)
     return datetime.fromisoformat(cell)
@@ -134,9 +134,9 @@ _READERS: dict[str, Callable[[str], datetime]] = {
 
 
 def times(cells: AnyArray, target: Target) -> ConvertedColumn:
-    """Return a column of times as the feed wants them, with the cells that are not times.
+    """Return a column of times in the feed's form, with the cells that are not times.
 
-    Times that are already in the form that is sent are checked by Arrow, which is a hundred times faster.
+    Times that are already in the form to send are only checked, by Arrow, which is a hundred times faster.
     """
     canonical = _canonical(cells, target.declared)
     if canonical is not None:
@@ -146,7 +146,7 @@ def times(cells: AnyArray, target: Target) -> ConvertedColumn:
 
 
 def _canonical(cells: AnyArray, declared: Column) -> AnyArray | None:
-    """Return the cells as timestamps if all of them are already in the form that is sent."""
+    """Return the cells as timestamps if all of them are already in the form to send; else None."""
     if (declared.unit, declared.timestamp[0]) != ("s", "iso"):
         return None
     if not pc.all(pc.match_substring_regex(cells, CANONICAL_TIME)).as_py():

@@ -1,7 +1,7 @@
-"""How many bytes DynamoDB counts for each item, and what it would refuse: empty or long keys, large items.
+"""Compute the bytes DynamoDB counts for each item, and find what it would refuse: empty or long keys, large items.
 
-Names and text count in UTF-8, numbers by their digits. Counting digits costs more than looking at the lengths of texts,
-so there are bounds, too: where both say the same, as for nearly all items, no digit is looked at.
+Names and text count in UTF-8, numbers by their digits. Counting digits costs more than adding up the lengths of texts,
+so there are bounds, too: if both give the same result, as for nearly all items, no digits are counted.
 """
 
 from base64 import b64decode
@@ -21,9 +21,9 @@ from ingest.items.mapping import Mapping
 from ingest.items.numbers import number_size, number_sizes
 from ingest.reading.rows import Fault, Rows
 
-LEAST_NUMBER = 1  # the zero
-NESTED_BYTES = 3  # of a list or map, beside one for each member
-MORE_THAN_HALF = 3  # what a number may take beyond a byte for two characters: `number_size`
+LEAST_NUMBER = 1  # bytes of a zero
+NESTED_BYTES = 3  # of a list or map, plus one for each member
+MORE_THAN_HALF = 3  # bytes a number may take beyond half its characters: `number_size`
 
 
 def item_sizes(attributes: Sequence[Attribute]) -> AnyArray:
@@ -32,7 +32,7 @@ def item_sizes(attributes: Sequence[Attribute]) -> AnyArray:
 
 
 def size_bounds(attributes: Sequence[Attribute]) -> tuple[AnyArray, AnyArray]:
-    """Return the least and the most bytes that DynamoDB may count for each item, without looking at digits."""
+    """Return the least and the most bytes that DynamoDB may count for each item, without counting digits."""
     numbers = [attribute for attribute in attributes if _is_number(attribute)]
     full = [attribute for attribute in numbers if not attribute.values.null_count]
     least = _added_up(attributes, _least_number_sizes)
@@ -85,8 +85,8 @@ def _plain_lengths(attributes: Sequence[Attribute]) -> AnyArray:
 
 
 def _text_lengths(columns: Sequence[AnyArray]) -> AnyArray:
-    """Return the bytes of all texts of each row: one kernel a column, as where texts end is known already."""
-    ends = reduce(pc.add, map(_ends, columns))  # where it wraps, the difference does
+    """Return the bytes of all texts of each row, with one kernel per column: Arrow already knows where texts end."""
+    ends = reduce(pc.add, map(_ends, columns))  # sums may wrap around; the differences are still right
     return pc.cast(pc.subtract(ends[1:], ends[:-1]), pa.int64())
 
 
@@ -125,7 +125,7 @@ def _document_lengths(wanted: Any) -> Callable[[AnyArray], AnyArray]:
 
 
 def _set_lengths(member_lengths: Callable[[AnyArray], AnyArray]) -> Callable[[AnyArray], AnyArray]:
-    """Return what gives the bytes of each set's members together."""
+    """Return a function that returns the bytes of each set's members together."""
 
     def lengths(values: AnyArray) -> AnyArray:
         sets = cast("pa.ListArray[Any]", values)
@@ -159,7 +159,7 @@ MAX_KEY_BYTES = (2048, 1024)  # partition key, sort key
 
 
 def check_index_keys(rows: Rows, mapping: Mapping, attributes: list[Attribute], faults: dict[int, Fault]) -> None:
-    """Note the rows that an index would not take. One without an index key is left out of the index."""
+    """Record faults for rows that an index would refuse. A row without the index key is only left out of the index."""
     made = {attribute.name: attribute.values for attribute in attributes}
     for key, at in mapping.index_keys:
         values = made.get(key.name)
@@ -168,7 +168,7 @@ def check_index_keys(rows: Rows, mapping: Mapping, attributes: list[Attribute], 
 
 
 def check_key(rows: Rows, key: KeyAttribute, values: AnyArray, limit: int, faults: dict[int, Fault]) -> None:
-    """Note the rows whose key is missing, empty or too long."""
+    """Record faults for rows whose key is missing, empty or too long."""
     for row in rows_where(pc.is_null(values)):
         faults.setdefault(row, _empty_key(rows.record_of(row), key, _without_value(rows, row, key.source)))
     if key.type != "N":
@@ -191,15 +191,15 @@ def _empty_key(record: int, key: KeyAttribute, column: str) -> Fault:
 
 
 def _without_value(rows: Rows, row: int, source: str) -> str:
-    """Return the column that leaves a row without a key: of a template, the first that has no value."""
+    """Return the column that leaves a row without a key: in a template, the first one without a value."""
     columns = template_parts(source)[1::2] if is_template(source) else ()
     return next((column for column in columns if not rows.table.column(column)[row].is_valid), source)
 
 
 def check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Fault]) -> None:
-    """Note the rows whose item is too large.
+    """Record faults for rows whose item is too large.
 
-    An upper bound over the block saves looking at each row, and one of each row saves counting digits.
+    An upper bound for the block avoids examining each row, and one for each row avoids counting digits.
     """
     if largest_size(attributes) <= MAX_ITEM_BYTES:
         return
