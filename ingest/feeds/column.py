@@ -1,4 +1,4 @@
-"""What columns become, and attributes that no column gives: the typed `columns` and `attributes` of feeds.toml."""
+"""The sections `columns` and `attributes` of feeds.toml: what columns become, and attributes without a column."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -99,7 +99,7 @@ def check_zone(zone: str, path: str) -> None:
 
 
 def _has_a_day(pattern: str) -> bool:
-    """Return whether a pattern reads back what it writes, but for the smaller parts of a day. %Z loses the offset."""
+    """Return whether a pattern parses what it formats, except for smaller parts of a day. %Z would lose the offset."""
     t = _SAMPLE_TIME
     whole = [
         t,

@@ -1,4 +1,4 @@
-"""How the bytes of a feed's files become cells: the typed `csv` section of feeds.toml."""
+"""The section `csv` of feeds.toml: how the bytes of a feed's files become cells."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""What the files under each key prefix mean: feeds.toml, typed. Values only; `ingest.feeds.parse` reads them."""
+"""The typed contents of feeds.toml: what the files under each key prefix mean. `ingest.feeds.parse` reads them."""
 
 import re
 from typing import Annotated, Literal
@@ -12,13 +12,13 @@ from ingest.feeds.schema_errors import did_you_mean
 from ingest.feeds.tables import TableLimits
 from ingest.file import glob_matches
 
-# What other tools leave beside their files: Spark, Hadoop and EMR, Databricks, Athena; and hidden files and folders.
+# Files that other tools write beside theirs (Spark, Hadoop and EMR, Databricks, Athena), and hidden files and folders.
 BY_PRODUCTS: tuple[str, ...] = (
     *("_SUCCESS", "_committed_*", "_started_*", "*.crc", "*_$folder$", "*.metadata", "_temporary/"),
     *(".*", ".*/"),
 )
 Glob = Annotated[str, Meta(min_length=1)]
-NEWEST_FILE = "file"  # `newest`: rows are ordered by the file they came from, and its lines
+NEWEST_FILE = "file"  # value of `newest`: rows are ordered by the file they came from, then by line
 ORDER_ATTRIBUTE = "_order"  # of the items of such feeds
 ROW_ATTRIBUTE = "_row"
 DELETED_ATTRIBUTE = "_deleted"  # of tombstones
@@ -227,7 +227,7 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_conditional(self) -> bool:
-        """Whether each row is a request of its own: with a condition, or an update."""
+        """Whether each row is written with its own request: one with a condition, or an update."""
         return self.write in ("insert", "undo") or self.updates or self.newest is not None
 
     @property
@@ -237,17 +237,17 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_ordered(self) -> bool:
-        """Whether rows are written in the order of the file: changes that no version orders. It is never split then."""
+        """Whether rows must be written in file order: changes without versions. Such a file is never split."""
         return self.operation is not None and self.newest is None
 
     @property
     def repeats_keys(self) -> bool:
-        """Whether several rows of a key are what files of the feed are made of: changes, or versions."""
+        """Whether files of the feed normally have several rows with the same key: changes, or versions."""
         return self.operation is not None or self.newest is not None
 
     @property
     def tombstone_s(self) -> int | None:
-        """How long a deleted item leaves its key and version behind, in seconds; None if it does not."""
+        """How long the key and version of a deleted item are kept, in seconds; None if they are not kept."""
         return _seconds(self.tombstone) if self.tombstone else None
 
     @property
@@ -256,7 +256,7 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         return self.ttl.attribute if self.ttl else Ttl().attribute if self.tombstone else None
 
     def column(self, name: str) -> Column:
-        """Return what the feed says about a CSV column; a string kept under its name, if nothing.
+        """Return the feed's settings for a CSV column; by default, a string under the column's name.
 
         >>> Feed("o/", "Orders", "id", columns={"qty": "N"}).column("qty").type
         'N'
@@ -265,7 +265,7 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         return found if isinstance(found, Column) else Column(type=found)
 
     def needed_columns(self) -> list[str]:
-        """Return the columns a file must have: `always_needed`, and the listed ones unless the feed allows less.
+        """Return the columns a file must have: `always_needed`, and the listed ones unless they may be missing.
 
         >>> Feed("o/", "Orders", "C#{id}", columns={"qty": "N", "note": Column(drop=True)}).needed_columns()
         ['id', 'qty']
@@ -274,8 +274,8 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         return list(dict.fromkeys(self.always_needed() + (listed if self.csv.missing_columns == "refuse" else [])))
 
     def always_needed(self) -> list[str]:
-        """Return the columns every item is made of: of keys, templates and expiry, and with null = reject; and those
-        that say what a row does, and its version.
+        """Return the columns every item needs: those of keys, templates and expiry, those with null = reject, and those
+        with a row's operation and version.
         """
         names = self.key_columns()
         names += [self.version_column] if self.version_column else []
@@ -326,7 +326,7 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def folder(self) -> str:
-        """The folder that the prefix begins in, with its slash: globs are compared with what stands behind it.
+        """The folder of the prefix, with its slash: globs are compared with the rest of the key.
 
         >>> Feed("in/orders-", "Orders", "id").folder
         'in/'
@@ -381,7 +381,7 @@ class Feeds(Struct, frozen=True, forbid_unknown_fields=True):
         return self.feeds[name]
 
     def expiry_attribute(self, table: str) -> str | None:
-        """Return the attribute by which the items of a table expire; None if no feed of it has one."""
+        """Return the attribute by which the items of a table expire; None if no feed of the table has one."""
         found = (feed.expiry_attribute for feed in self.feeds.values() if feed.table == table)
         return next(filter(None, found), None)
 
@@ -398,9 +398,9 @@ class Feeds(Struct, frozen=True, forbid_unknown_fields=True):
         raise NoFeed(f"No feed takes the key {key!r}; feeds.toml has the prefixes {prefixes}.")
 
     def ignores(self, key: str, size_bytes: int | None) -> bool:
-        """Return whether an object is not to be loaded: it stands for a folder, or its feed leaves it out.
+        """Return whether an object must not be loaded: it represents a folder, or its feed leaves it out.
 
-        Of an object under no feed's prefix, by-products of other tools are not.
+        Under no feed's prefix, by-products of other tools are left out.
         """
         if key.endswith("/") and not size_bytes:
             return True
@@ -433,7 +433,7 @@ def template_columns(template: str) -> list[str]:
 
 
 def template_parts(template: str) -> list[str]:
-    """Return literal, column, literal, column, ... literal.
+    """Return the parts of a template: literal, column, literal, column, ... literal.
 
     >>> template_parts("CUST#{id}")
     ['CUST#', 'id', '']

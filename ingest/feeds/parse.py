@@ -58,7 +58,7 @@ def read_csv(raw: Any, path: str) -> Csv:
     """Return a dialect; `path` is how its section is named in errors.
 
     Raises:
-        SettingsFault: a field is unknown or wrong, or two do not go together.
+        SettingsFault: a field is unknown or wrong, or two fields contradict each other.
     """
     csv = read_struct(raw, Csv, path)
     check_csv(csv, path)
@@ -71,10 +71,10 @@ def section_of(feed: Feed) -> str:
 
 
 def read_section(text: str) -> Feed:
-    """Return the feed that `section_of` gave, perhaps in another version of this program.
+    """Return the feed in the JSON of `section_of`, possibly written by another version of this program.
 
     Raises:
-        SettingsFault: this version does not know such a feed.
+        SettingsFault: this version cannot read it.
     """
     try:
         return msgspec.json.decode(text, type=Feed)
@@ -82,13 +82,13 @@ def read_section(text: str) -> Feed:
         raise SettingsFault(f"The settings kept in the ledger cannot be read: {error}.") from error
 
 
-# Settings that neither decide where a file is cut nor what its rows mean: a file under way takes those of today.
+# Settings that affect neither where a file is cut nor what its rows mean: files in progress use their current values.
 NOT_MEANING = ("prefix", "writer", "interleave", "existing", "max_rejects", "max_duplicates", "exclude", "include")
 NOT_MEANING_CSV = ("max_expanded_bytes", "max_ratio")
 
 
 def meaning_of(feed: Feed) -> str:
-    """Return as text what decides how a feed's files are read, and what their rows become; the same for the same."""
+    """Return the settings that affect how files are read and what their rows become; equal settings give equal text."""
     section: dict[str, Any] = msgspec.to_builtins(feed)
     for name in NOT_MEANING:
         del section[name]

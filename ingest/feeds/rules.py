@@ -1,4 +1,4 @@
-"""What must hold among the settings of feeds.toml beyond their types. Each rule raises one sentence, or nothing."""
+"""Checks of the settings of feeds.toml beyond their types. Each rule raises an error of one sentence, or nothing."""
 
 import codecs
 import re
@@ -19,7 +19,7 @@ MAX_KEY_NAME_BYTES = 255
 
 
 def check_feed(feed: Feed, path: str) -> None:
-    """Check what a feed says of keys, attributes, expiry and indexes, against its columns and AWS's limits."""
+    """Check a feed's keys, attributes, expiry and indexes against its columns and AWS's limits."""
     _check_prefix(feed, path)
     _check_globs(feed, path)
     _check_table(feed, path)
@@ -32,7 +32,7 @@ def check_feed(feed: Feed, path: str) -> None:
 
 
 def check_template(text: str, path: str) -> None:
-    """Check that braces enclose columns."""
+    """Check that braces enclose column names."""
     if any("{" in part or "}" in part for part in template_parts(text)):
         raise SettingsFault(f"`{path}` = {text!r} is wrong: columns stand in braces, as 'CUST#{{id}}'.")
 
@@ -96,8 +96,8 @@ def _check_column_names(csv: Csv, path: str) -> None:
 
 def _check_encoding(csv: Csv, path: str) -> None:
     try:
-        "".encode(csv.encoding)  # unlike codecs.lookup, this refuses 'hex' and its kind
-        codecs.getincrementaldecoder(csv.encoding)("surrogateescape").decode(b"a")  # and this 'idna' and its kind
+        "".encode(csv.encoding)  # unlike codecs.lookup, this refuses 'hex' and similar
+        codecs.getincrementaldecoder(csv.encoding)("surrogateescape").decode(b"a")  # refuses 'idna' and similar
     except (LookupError, ValueError):
         hint = did_you_mean(csv.encoding, sorted(set(aliases.values())))
         raise SettingsFault(
@@ -122,11 +122,11 @@ def _check_prefix(feed: Feed, path: str) -> None:
         )
 
 
-_ANY_NAMES = ("a.csv", "_b", "-1.csv.gz", "c/d.txt", "")  # behind a prefix
+_ANY_NAMES = ("a.csv", "_b", "-1.csv.gz", "c/d.txt", "")  # sample names, to follow a prefix
 
 
 def _check_globs(feed: Feed, path: str) -> None:
-    """Check that globs can match, and that those to exclude leave something."""
+    """Check that globs can match, and that `exclude` does not leave out every key."""
     for field in ("exclude", "include"):
         for glob in getattr(feed, field):
             if not glob.strip("/"):
@@ -167,7 +167,7 @@ def _check_keys(feed: Feed, path: str) -> None:
 
 
 def _check_name_lengths(feed: Feed, path: str) -> None:
-    """DynamoDB takes no attribute without a name, and none whose name is longer than this."""
+    """Check that no attribute's name is empty, or longer than DynamoDB allows."""
     names = {f"{path}.columns.{c}.name": feed.column(c).name for c in feed.columns if not feed.column(c).drop}
     named = {place: name for place, name in names.items() if name is not None}
     named |= {f"{path}.columns.{c}": c for c in feed.columns if feed.column(c).name is None}
@@ -248,7 +248,7 @@ def _key_columns(feed: Feed) -> list[str]:
 
 
 def check_prefixes(feeds: dict[str, Feed]) -> None:
-    """S3 refuses overlapping prefixes for the same event, and a key must belong to one feed."""
+    """Check that no prefixes overlap: S3 refuses that for the same event, and a key must belong to one feed."""
     for name, feed in feeds.items():
         for other, rival in feeds.items():
             if name != other and rival.prefix.startswith(feed.prefix):
@@ -259,7 +259,7 @@ def check_prefixes(feeds: dict[str, Feed]) -> None:
 
 
 def check_shared_tables(feeds: dict[str, Feed]) -> None:
-    """Check that feeds of one table agree about it. Those without an attribute for expiry, or a version, need none."""
+    """Check that feeds of one table agree about it. A feed without a TTL attribute or a version agrees with any."""
     shapes: dict[str, tuple[str, Any]] = {}
     said: dict[tuple[str, str], tuple[str, Any]] = {}
     for name, feed in feeds.items():
@@ -282,7 +282,7 @@ def check_shared_tables(feeds: dict[str, Feed]) -> None:
 
 
 def _versions(feed: Feed) -> Iterator[tuple[str, str]]:
-    """Yield what the version is called of the items of a feed, and its form: two forms cannot be compared."""
+    """Yield a phrase that names the feed's version attribute, and the version's form: two forms cannot be compared."""
     if feed.version_column:
         column = feed.column(feed.version_column)
         form = "N" if column.type == "N" else f"S in units of {column.unit}"
@@ -293,7 +293,7 @@ MAX_OUTPUT = 255  # characters of the name of a stack's output
 
 
 def check_tables(feeds: dict[str, Feed]) -> None:
-    """Check that each table has a name of its own in the stack, where letters and digits alone are left."""
+    """Check that tables have different names in the stack's outputs, which keep only letters and digits."""
     tables: dict[str, tuple[str, str]] = {}
     for name, feed in feeds.items():
         output = table_output(feed.table)
@@ -310,12 +310,12 @@ def check_tables(feeds: dict[str, Feed]) -> None:
             )
 
 
-# Characters: with the stack's name they are an id of S3's notification, which has 255 at most.
+# Characters: together with the stack's name, it is the id of an S3 notification, which has at most 255.
 MAX_FEED_NAME = 120
 
 
 def check_feed_names(feeds: Iterable[str]) -> None:
-    """Check that feeds are fit for metrics, whose dimensions CloudWatch takes in printable ASCII only."""
+    """Check that feed names can be dimensions of metrics, which CloudWatch accepts in printable ASCII only."""
     for name in feeds:
         if name == NO_FEED or not re.fullmatch(rf"[ -~]{{1,{MAX_FEED_NAME}}}", name) or not name.strip():
             raise SettingsFault(

@@ -1,4 +1,4 @@
-"""Sections of settings files -> frozen structs, or one sentence that names path, value and what would be accepted."""
+"""Convert sections of settings files to structs, or raise one sentence with path, value and what is accepted."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ T = TypeVar("T", bound=Struct)
 
 
 def expect_section(raw: Any, path: str) -> dict[str, Any]:
-    """Return a section of a settings file as the table it must be."""
+    """Return a section of a settings file, which must be a table."""
     if not isinstance(raw, dict):
         raise SettingsFault(f"`{path}` = {raw!r} is wrong: it must be a section, with fields of its own.")
     return raw
@@ -39,12 +39,12 @@ def read_struct(raw: Any, struct: type[T], path: str) -> T:
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:
-    """Return the nearest of some names for a sentence, or '' where none is near.
+    """Return a hint at the most similar of some names, to end a sentence; '' if none is similar.
 
     >>> did_you_mean("Delimeter", ["delimiter", "quote"]), did_you_mean("x", ["delimiter"])
     (" (did you mean 'delimiter'?)", '')
     """
-    from difflib import get_close_matches  # not at the top: a function that starts has nothing wrong to say
+    from difflib import get_close_matches  # here, as only errors need it: a cold start does not
 
     right = {right.lower(): right for right in names}
     near = get_close_matches(str(name).lower(), right, n=1)
@@ -66,7 +66,7 @@ def accepted(annotation: Any) -> str:
 
 
 def choices_of(annotation: Any) -> list[str]:
-    """Return the texts a type lets one choose from."""
+    """Return the literal values that a type accepts."""
     kinds = _kinds(inspect.type_info(annotation))
     return [str(value) for kind in kinds if isinstance(kind, inspect.LiteralType) for value in kind.values]
 
@@ -85,7 +85,7 @@ def _description(struct: type[Struct], field: str) -> str:
 
 
 def _kinds(kind: inspect.Type) -> list[inspect.Type]:
-    """Return the alternatives of a type. Metadata that says what is accepted stays around its type."""
+    """Return the alternatives of a type. A type whose metadata describes what is accepted keeps its metadata."""
     if isinstance(kind, inspect.UnionType):
         return [one for alternative in kind.types for one in _kinds(alternative)]
     if isinstance(kind, inspect.Metadata) and "accepted" not in (kind.extra or {}):
@@ -94,7 +94,7 @@ def _kinds(kind: inspect.Type) -> list[inspect.Type]:
 
 
 def _words(kind: inspect.Type) -> str:
-    """Return what one alternative accepts; nothing for choices, and for 'no value', which settings leave out."""
+    """Return what one alternative accepts, in words; "" for literals and for None, which settings files leave out."""
     if isinstance(kind, inspect.Metadata):
         return str((kind.extra or {})["accepted"])
     describe = _WORDS.get(type(kind))

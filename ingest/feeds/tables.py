@@ -1,4 +1,4 @@
-"""What all feeds together may write to a table: the section `tables` of feeds.toml."""
+"""The section `tables` of feeds.toml: what all feeds together may write to a table."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from ingest.feeds.column import check_zone
 from ingest.feeds.schema_errors import accepted, did_you_mean, expect_section, read_struct
 
 Percent = Annotated[str, Meta(pattern=r"^([1-9][0-9]?|100)%$", extra={"accepted": 'a share as "60%"'})]
-WriteUnits = Annotated[float, Meta(ge=1)] | Percent  # as the parts of a day may have others
+WriteUnits = Annotated[float, Meta(ge=1)] | Percent  # of the whole day, or of some hours
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOURS = re.compile(r"([01]?[0-9]|2[0-3])(:[0-5][0-9])?-([01]?[0-9]|2[0-4])(:[0-5][0-9])?")
 _DAY = 24 * 60  # minutes
@@ -37,7 +37,7 @@ class TableLimits(Struct, frozen=True, forbid_unknown_fields=True):
     zone: Annotated[str, Meta(description="Whose hours: an IANA name, as Europe/Berlin.")] = "UTC"
 
     def units_at(self, epoch_s: float) -> float | str:
-        """Return the limit that holds at a time.
+        """Return the limit in effect at a time.
 
         >>> limits = TableLimits(2000, {"07-19": 500, "22:30-04": "80%"})
         >>> [limits.units_at(hour * 3600) for hour in (6.99, 7, 18.99, 19, 23, 3.99)]
@@ -63,7 +63,7 @@ def units_of(units: float | str, capacity: float | None) -> float:
     (2000.0, 300.0)
 
     Raises:
-        NoWriteCapacity: a share of nothing that is known.
+        NoWriteCapacity: the limit is a share, and the capacity is not known.
     """
     if not isinstance(units, str):
         return float(units)
@@ -81,10 +81,10 @@ def limits_text(limits: TableLimits) -> str:
 
 
 def limits_from(text: str) -> TableLimits:
-    """Return the limits that `limits_text` gave, perhaps in another version of this program.
+    """Return the limits in the JSON of `limits_text`, possibly written by another version of this program.
 
     Raises:
-        SettingsFault: this version does not know such limits.
+        SettingsFault: this version cannot read them.
     """
     try:
         return msgspec.json.decode(text, type=TableLimits)
@@ -93,7 +93,7 @@ def limits_from(text: str) -> TableLimits:
 
 
 def read_table_limits(raw: Any, path: str) -> TableLimits:
-    """Return a section of `tables`.
+    """Return the limits in a section of `tables`; `path` is how the section is named in errors.
 
     Raises:
         SettingsFault: a field is unknown, missing or wrong.
@@ -109,13 +109,13 @@ def read_table_limits(raw: Any, path: str) -> TableLimits:
 
 
 def check_table_limits(tables: Mapping[str, TableLimits], existing: Mapping[str, bool], unable: set[str]) -> None:
-    """Check the limits of all tables against themselves, and against the tables that feeds have.
+    """Check the limits of all tables by themselves, and against the tables of the feeds.
 
-    `existing` says of each of those whether it is there already, and not the stack's; `unable` are those of feeds with
-    a writer that keeps to no limit.
+    `existing` has, for each table of a feed, whether it exists already, not created by the stack; `unable` are the
+    tables of feeds whose writer cannot keep to a limit.
 
     Raises:
-        SettingsFault: no feed has the table, hours are wrong, a share is of nothing, or a limit would not be kept to.
+        SettingsFault: no feed has the table, hours are wrong, a share has no capacity to refer to, or no limit is kept.
     """
     for name, limits in tables.items():
         path = f"tables.{name}"
@@ -150,7 +150,7 @@ def _check_hours(limits: TableLimits, path: str) -> None:
 
 
 def _minutes(hours: str) -> list[range]:
-    """Return the minutes of a day that hours are; nothing if they are not valid hours.
+    """Return the minutes of a day that hours cover; an empty list if they are not valid hours.
 
     >>> _minutes("07-19"), _minutes("22:30-4"), _minutes("7 to 19")
     ([range(420, 1140)], [range(1350, 1440), range(0, 240)], [])

@@ -1,4 +1,4 @@
-"""What feeds.toml may say, and is probably not meant: a sentence each. Nothing here is refused."""
+"""Warnings about settings in feeds.toml that are valid but probably not intended, a sentence each."""
 
 import string
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from ingest.feeds.feed import Feed, is_template, template_parts
 
 _NUMBERS = string.digits + "+-.eE"
 _ACCOUNTING = "()% \u00a0\u202f"
-_TIMES = string.ascii_letters + string.digits + "+-.,: "  # as people write them; a reader may take more
+_TIMES = string.ascii_letters + string.digits + "+-.,: "  # as people write them; a parser may accept more
 _BYTES = {"hex": string.hexdigits + string.whitespace, "base64": string.ascii_letters + string.digits + "+/="}
 
 
@@ -33,10 +33,10 @@ def key_warnings(feed: Feed, path: str) -> Iterator[str]:
 
 
 def _unclear_columns(columns: list[str], between: list[str], feed: Feed) -> list[str]:
-    """Return the columns that keep a joined text from being read back; nothing if it can be.
+    """Return the columns that make a joined text ambiguous; an empty list if it can be split into its values.
 
-    It can be if one column may be anything, those before it end at a character they cannot hold, and those behind it
-    begin behind one: then reading it from both ends leaves that column in the middle.
+    It can be split if, for some column, each column before it is followed by text it cannot contain, and each column
+    after it is preceded by such text: then splitting from both ends leaves that column in the middle.
     """
     alphabets = [_alphabet(feed.column(column), feed) for column in columns]
     ends = [_excludes(alphabet, mark) for alphabet, mark in zip(alphabets, [*between, ""], strict=True)]
@@ -48,12 +48,12 @@ def _unclear_columns(columns: list[str], between: list[str], feed: Feed) -> list
 
 
 def _excludes(alphabet: str | None, mark: str) -> bool:
-    """Return whether no value can hold the mark whole."""
+    """Return whether no value can contain the whole mark."""
     return alphabet is not None and bool(set(mark) - set(alphabet))
 
 
 def _alphabet(column: Column, feed: Feed) -> str | None:
-    """Return the characters that values of a column have; None where any may occur."""
+    """Return the characters that values of a column may have; None if any may occur."""
     if column.timestamp:
         return _TIMES + "".join(chain(*column.timestamp))
     match column.type:
@@ -69,7 +69,7 @@ def _alphabet(column: Column, feed: Feed) -> str | None:
 
 
 def glob_warnings(feed: Feed, path: str) -> Iterator[str]:
-    """Yield a sentence for each glob that begins as the prefix does, though that is not compared.
+    """Yield a sentence for each glob that begins with the prefix's folder, which globs are not compared with.
 
     >>> [warning] = glob_warnings(Feed("in/", "Orders", "id", include=("in/*.csv",)), "feeds.orders")
     >>> print(warning)
@@ -89,7 +89,7 @@ MAX_FILTERS = 100  # notifications of a bucket
 
 
 def bucket_warnings(feeds: dict[str, Feed]) -> Iterator[str]:
-    """Yield a sentence if there are more prefixes than a bucket that exists can notify of by itself."""
+    """Yield a sentence if there are more prefixes than an existing bucket can notify of without EventBridge."""
     if len(feeds) > MAX_FILTERS:
         yield (
             f"feeds.toml has {len(feeds)} prefixes, and a bucket takes {MAX_FILTERS} notifications: an existing bucket "

@@ -1,6 +1,6 @@
-"""How a feed's rows are written: by which requests, and which operations of DynamoDB's API that takes.
+"""How a feed's rows are written: with which requests, and which operations of DynamoDB's API these need.
 
-And what must hold among the settings that say so. Each rule raises one sentence, or nothing.
+Also the checks of the settings for this. Each rule raises an error of one sentence, or nothing.
 """
 
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from ingest.feeds.schema_errors import did_you_mean
 
 
 def writes_batches(feed: Feed) -> bool:
-    """Return whether rows, or some of them, are written in batches: those without a condition that are not updates."""
+    """Return whether some or all rows are written in batches: rows without a condition that are not updates."""
     return not feed.is_conditional or (feed.operation is not None and feed.newest is None and feed.write == "put")
 
 
 def operation_of(feed: Feed) -> str:
-    """Return what becomes of the item of a row that does not say it itself."""
+    """Return the operation on the item of a row that does not name one itself."""
     operations = {"update": WriteOperation.UPDATE, "delete": WriteOperation.DELETE, "undo": WriteOperation.DELETE}
     return operations.get(feed.write, WriteOperation.PUT)
 
@@ -31,12 +31,12 @@ def origin_attribute(feed: Feed) -> str | None:
 
 
 def undo_attribute(feed: Feed) -> str | None:
-    """Return the attribute by which `ingest undo` knows what a file has written; None if it cannot undo it."""
+    """Return the attribute by which `ingest undo` finds the items a file has written; None if it cannot undo them."""
     return None if feed.updates else origin_attribute(feed)
 
 
 def feed_of_undo(feed: Feed) -> Feed:
-    """Return the feed that undoes what another has written: by its keys, and the attribute that names the file."""
+    """Return the feed that undoes what another has written: by the keys, and the attribute that names the file."""
     return structs.replace(
         feed,
         write="undo",
@@ -51,7 +51,7 @@ def feed_of_undo(feed: Feed) -> Feed:
 
 
 def write_operations(feed: Feed) -> tuple[str, ...]:
-    """Return the operations that the writers of a feed call on its table, the look at its keys included.
+    """Return the operations that the writers of a feed call on its table, including the one to check its keys.
 
     >>> write_operations(Feed("o/", "Orders", "id", write="update"))
     ('DescribeTable', 'UpdateItem')
@@ -165,7 +165,7 @@ def _check_tombstone(feed: Feed, path: str) -> None:
 
 
 def _check_nulls(feed: Feed, path: str) -> None:
-    """A null removes an attribute only from what is there already."""
+    """Check that null = 'remove' is set only where rows update: it removes an attribute of an existing item."""
     removed = [name for name in feed.columns if feed.column(name).null == "remove"]
     if removed and not feed.updates:
         raise SettingsFault(

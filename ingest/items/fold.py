@@ -35,8 +35,7 @@ class Folded:
 def fold(items: Items, feed: Feed) -> Folded:
     """Return one item for each key. One row of each key decides: it gives the item's record and its place in the order.
 
-    If rows update items and have versions, it is the row of each key that is written last: `in_turns` yields them all.
-    The items are then in the order of the last row of each key.
+    With versioned updates, the row written last decides (`in_turns` yields all); each key's last row gives the place.
     """
     if not items.keys or are_distinct(items):  # without keys: a preview without a feed
         return Folded(items, KeyHashes(items))
@@ -130,7 +129,7 @@ def _merged(rows: Sequence[int], operations: Sequence[str] | None) -> tuple[Sequ
         return rows, WriteOperation.UPDATE
     if operations[rows[whole]] == WriteOperation.PUT:
         return rows[whole:], WriteOperation.PUT
-    # after a delete, there is no item to update: the updates are the whole item
+    # after a delete, updates find nothing to change: they make the whole item
     return (rows[whole + 1 :], WriteOperation.PUT) if rows[whole + 1 :] else (rows[-1:], WriteOperation.DELETE)
 
 

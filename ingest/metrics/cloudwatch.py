@@ -41,7 +41,7 @@ class Invocations:
 class Measured:
     """Sums by metric: of the window, and of its last `recent_s`. `rows` are the rows written by period, oldest first.
 
-    Gauges are not summed. The times are those of the files completed in the window.
+    Gauges are not summed. The times (`visible_...`) are those of the files completed in the window.
     """
 
     sums: Mapping[str, float] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Measured:
     oldest_message_s: float | None = None
 
     def sum(self, metric: Metric) -> float:
-        """Return a sum of the window; 0 if the metric was not emitted.
+        """Return the sum of a metric in the window; 0 if it was not emitted.
 
         Raises:
             ValueError: the metric is a gauge.
@@ -65,7 +65,7 @@ class Measured:
         return _summed(self.sums, metric)
 
     def rate(self, metric: Metric) -> float:
-        """Return the recent rate per second.
+        """Return the recent rate of a metric per second.
 
         Raises:
             ValueError: the metric is a gauge.
@@ -93,7 +93,7 @@ Series = dict[str, dict[datetime, float]]
 
 
 class CloudWatchMetrics:
-    """Reads the stack's metrics. Each metric requested is charged, so it asks only when there can be new data."""
+    """Reads the stack's metrics. Each metric requested is charged, so it sends requests only for new data."""
 
     def __init__(
         self, *, client: "CloudWatchClient", stack: str, feeds: Sequence[str], function: str, queue: str
@@ -143,7 +143,7 @@ class CloudWatchMetrics:
         )
 
     def _ask(self, last_s: int) -> Series:
-        """Return CloudWatch's figures for the minutes up to the one that begins at `last_s`, by our names."""
+        """Return CloudWatch's values for the minutes up to the one that begins at `last_s`, by this module's names."""
         end = last_s + MINUTE_S
         long, short = end - MINUTES * MINUTE_S, end - WINDOW * MINUTE_S
         return self._read(list(self._by_minute()), long, end) | self._read(list(self._of_window()), short, end)

@@ -17,7 +17,7 @@ _DIMENSIONS = ([Dimension.STACK], [Dimension.STACK, Dimension.FEED])
 
 
 def emf_line(stack: str, feed: str, values: Mapping[str, Value], *, at_s: float) -> str:
-    """Return the line that emits values by metric, for the stack and for the feed in it.
+    """Return the EMF line that emits values by metric, both for the stack and for a feed of it.
 
     Raises:
         ValueError: a name is not in the table of metrics, a value is not finite, or a metric has too many values.

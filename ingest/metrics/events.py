@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class EventBus:
-    """The default event bus."""
+    """Puts events on the default event bus."""
 
     def __init__(self, connect: Callable[[], "EventBridgeClient"], *, stack: str) -> None:
         """`connect` makes the client when the first event is put: making it earlier would slow the cold start."""

@@ -1,6 +1,6 @@
-"""Rejects as objects in the rejects bucket, at keys that depend on the file alone: written, read back, or copied.
+"""Write, read and copy rejects as objects in the rejects bucket, at keys that depend on the file alone.
 
-They are copied for a retry, which begins with what the attempt before had.
+A retry copies the rejects of the previous attempt, with which it begins.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 
 PART_BYTES = 4 * 1024 * 1024
-REJECT_BYTES = 300  # about what a reject's reason and place add to its record
+REJECT_BYTES = 300  # roughly what a reject's reason and place add to its record
 
 
 class RejectParts:
-    """Gathers rejects and puts them in parts of some 4 MiB at most: JSON Lines, and a CSV beside it.
+    """Collects rejects and puts them in parts of at most about 4 MiB: as JSON Lines, and as a CSV beside it.
 
-    Duplicates, of which few are kept, have parts of their own, each named by the byte of its first one. The load
-    flushes at the boundaries of `RejectCells`, so that what is loaded again writes the same parts again.
+    Duplicates, of which few are kept, have parts of their own, each named by the byte offset of its first one. The load
+    flushes at the boundaries of `RejectCells`, so that rows that are loaded again write the same parts again.
     """
 
     def __init__(self, *, client: "S3Client", bucket: str, file: FileVersion) -> None:
@@ -59,11 +59,11 @@ class RejectParts:
         return rejects_url(self._bucket, self._file)
 
     def begin(self, head: bytes, csv: Csv) -> None:
-        """Take what stands before the file's rows: each CSV begins with it."""
+        """Set the text before the file's rows: each CSV begins with it."""
         self._format = RejectFormat(self._file.url, head, csv)
 
     def add(self, rejects: list[Reject]) -> None:
-        """Take a block's rejects; put a part when it is full."""
+        """Add a block's rejects; put a part when it is full."""
         for reject in rejects:
             self._held.append(reject)
             self._held_bytes += len(reject.raw) + REJECT_BYTES
@@ -71,11 +71,11 @@ class RejectParts:
                 self._put()
 
     def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
-        """Take a block's duplicates."""
+        """Add a block's duplicates."""
         self._duplicates += duplicates
 
     def flush(self) -> None:
-        """Put what is held; all rejects and duplicates are durable then."""
+        """Put everything that is held; then all rejects and duplicates are durable."""
         if self._held:
             self._put()
         if self._duplicates:
@@ -85,7 +85,7 @@ class RejectParts:
             self._duplicates = []
 
     def close(self) -> None:
-        """Put what is left."""
+        """Put everything that is held."""
         self.flush()
 
     def _put(self) -> None:
@@ -108,24 +108,24 @@ class RejectParts:
 
 
 class RejectReader:
-    """The rejects of all files. Holds a part of one at a time, some 4 MiB."""
+    """Reads the rejects of files. Holds one part of one file at a time, about 4 MiB."""
 
     def __init__(self, *, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def of(self, file: FileVersion) -> Iterator[Document]:
-        """Yield the rejects of a file in its order, over all its segments: as they stand in the JSON Lines."""
+        """Yield the rejects of a file in file order, over all its segments, as documents of the JSON Lines."""
         for key in self._keys(file, LINES):
             yield from read_json_lines(self._read(key)[0])
 
     def csv(
         self, file: FileVersion, *, wanted: Callable[[Document], bool], limit: int | None = None
     ) -> Iterator[bytes]:
-        """Yield one CSV of the rejects that are wanted, to fix and drop, with the file's header and footer.
+        """Yield one CSV of the wanted rejects, to fix and upload again, with the file's header and footer.
 
         Raises:
-            FileFault: they are of an earlier version of the ingester, which did not note what is needed for that.
+            FileFault: an earlier version of the ingester wrote them, without the metadata that this needs.
         """
         head = foot = b""
         about: dict[str, str] = {}
@@ -138,7 +138,7 @@ class RejectReader:
         yield foot
 
     def duplicates(self, file: FileVersion) -> list[Document]:
-        """Return the first duplicates of a file, over all its segments: as they stand in the JSON Lines.
+        """Return the first duplicates of a file, over all its segments, as documents of the JSON Lines.
 
         Each segment keeps its first ones, so the first of all are among them.
         """
@@ -146,11 +146,11 @@ class RejectReader:
         return list(islice(kept, KEPT_DUPLICATES))
 
     def any_of(self, file: FileVersion) -> bool:
-        """Return whether anything of a file is kept."""
+        """Return whether any rejects or duplicates of a file are kept."""
         return any(next(self._keys(file, kind), None) for kind in (LINES, DUPLICATES))
 
     def copy(self, old: FileVersion, new: FileVersion, *, wanted: Callable[[int], bool]) -> None:
-        """Give another attempt at a file the parts whose first byte is wanted."""
+        """Copy the parts whose first byte is wanted from one attempt at a file to another."""
         for kind in (CSV, LINES, DUPLICATES):
             for key in self._keys(old, kind):
                 name = key.rpartition("/")[2]
@@ -163,7 +163,7 @@ class RejectReader:
             self._client.copy_object(Bucket=self._bucket, Key=to, CopySource={"Bucket": self._bucket, "Key": key})
 
     def _ends(self, file: FileVersion) -> tuple[bytes, bytes, dict[str, str]]:
-        """Return what stands before and behind the rows in a CSV of them, and what else was noted with it."""
+        """Return the text before and after the rows in a CSV of rejects, and the CSV's metadata."""
         key = next(self._keys(file, CSV))
         data, about = self._read(key)
         if RejectPart.ENCODING not in about:

@@ -1,4 +1,4 @@
-"""Rejects of a load on this machine: in local files, or only counted by reason."""
+"""Rejects of a load on this machine: written to local files, or only counted by reason."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ class RejectTally:
         """Ignore the head."""
 
     def add(self, rejects: list[Reject]) -> None:
-        """Take a block's rejects."""
+        """Count a block's rejects, and keep the first ones."""
         self.reasons.update(reject.reason for reject in rejects)
         self.first += rejects[: self._keep - len(self.first)]
 
     def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
-        """Take a block's duplicates."""
+        """Keep the first of a block's duplicates."""
         self.duplicates += duplicates[: max(0, self._keep - len(self.duplicates))]
 
     def flush(self) -> None:
@@ -40,9 +40,9 @@ class RejectTally:
 class RejectFile(RejectTally):
     """Rejects in local files: JSON Lines, and beside it a CSV to fix and load again.
 
-    They are written as `.partial` files, and take their names when the load has ended (`put_in_place`). Those of a load
-    that did not end stay as they are, until the file is loaded again. As by any tally, they are counted, and the first
-    `keep` kept. The first duplicates are in a file of their own beside these, and in `duplicates`.
+    They are written to `.partial` files, which are renamed when the load has ended (`put_in_place`). Those of a load
+    that did not end stay until the file is loaded again. As in any tally, rejects are counted, and the first `keep`
+    kept. The first duplicates are in a file of their own beside these, and in `duplicates`.
     """
 
     def __init__(self, path: Path, *, source: str, keep: int = 0) -> None:
@@ -55,11 +55,11 @@ class RejectFile(RejectTally):
 
     @property
     def partial(self) -> Path | None:
-        """Where the rejects are that were found so far; None if there are none, or they are in place."""
+        """The path of the rejects found so far; None if there are none, or they are in place."""
         return _partial(self.path) if self._begun else None
 
     def begin(self, head: bytes, csv: Csv) -> None:
-        """Take what stands before the file's rows."""
+        """Set the text before the file's rows."""
         self._format = RejectFormat(self._source, head, csv)
 
     def add(self, rejects: list[Reject]) -> None:
@@ -90,9 +90,9 @@ class RejectFile(RejectTally):
             self._write(self.csv_path, "ab", [self._format.csv_foot()])
 
     def put_in_place(self) -> None:
-        """Give the files their names, in place of any that have them; without rejects or duplicates, those are removed.
+        """Rename the files, replacing existing ones; without rejects or duplicates, existing ones are removed.
 
-        What is left of an earlier load that did not end is removed, too.
+        Remaining files of an earlier load that did not end are removed, too.
         """
         found = {self.csv_path: self._begun, self.path: self._begun, self.duplicates_path: bool(self.duplicates)}
         for path, is_written in found.items():
@@ -121,10 +121,10 @@ def reject_paths(path: Path) -> tuple[Path, Path]:
 
 
 def check_places(path: Path, files: Iterable[str], *, force: bool) -> None:
-    """Check that the rejects of a load can be written, and replace nothing; with `force` they replace other rejects.
+    """Check that the rejects of a load can be written, and replace nothing; with `force`, they may replace rejects.
 
     Raises:
-        SettingsFault: a file is there already, or one of `files`, which are loaded, would be replaced.
+        SettingsFault: a file exists already, cannot be written, or is one of `files`, which are loaded.
     """
     loaded = [Path(file).resolve() for file in files]
     for place in reject_paths(path):
@@ -140,7 +140,7 @@ def check_places(path: Path, files: Iterable[str], *, force: bool) -> None:
 
 
 def _try_to_write(path: Path) -> None:
-    """Fail before a row is written where the rejects could not be; leave no file that was not there."""
+    """Fail before a row is written if the rejects could not be written; leave no new file behind."""
     partial = _partial(path)
     try:
         partial.open("ab").close()

@@ -1,7 +1,7 @@
-"""A rejected record as the operator sees it: where it stands in the file, why it was rejected, its raw bytes.
+"""A rejected record as the operator sees it: its place in the file, why it was rejected, its raw bytes.
 
-Beside it a duplicate: a row that replaced an earlier one with its key. And where the rejects and duplicates of a file
-are in their bucket: prefix, parts, and what makes writing a part twice harmless.
+Also a duplicate: a row that replaced an earlier one with the same key. And the layout of a file's rejects and
+duplicates in their bucket: prefix, parts, and what makes writing a part idempotent.
 """
 
 import base64
@@ -26,8 +26,8 @@ _BAD_RECORD_MESSAGES = {
     Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed, or not within max_record_bytes",
     Reason.RECORD_TOO_LONG: "the record exceeds the feed's max_record_bytes; only its beginning is kept here",
 }
-LOCATED = 5_000  # records at a time: a block of short rows may be rejected whole, and has two million of them
-Document = dict[str, Any]  # a reject, or a duplicate, as JSON Lines have it
+LOCATED = 5_000  # records at a time: all rows of a block may be rejected, two million if they are short
+Document = dict[str, Any]  # a reject, or a duplicate, as in the JSON Lines
 KEPT_DUPLICATES = 20  # of a file: the first ones
 
 
@@ -49,7 +49,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class DuplicateRow:
-    """A row that replaced the row before it with its key; lines from 1, `byte_offset` is of this row.
+    """A row that replaced the previous row with the same key. Lines count from 1; `byte_offset` is that of this row.
 
     `key` has the text of each key attribute, by name.
     """
@@ -60,7 +60,7 @@ class DuplicateRow:
     byte_offset: int
 
     def document(self) -> Document:
-        """Return it as JSON documents have it.
+        """Return the duplicate as a JSON document.
 
         >>> DuplicateRow({"id": "a1"}, 3, 9, 120).document()
         {'key': {'id': 'a1'}, 'replaced_line': 3, 'line': 9, 'byte_offset': 120}
@@ -69,7 +69,7 @@ class DuplicateRow:
 
 
 def locate(block: Block, faults: Iterable[Fault], reader: Reader) -> Iterator[Reject]:
-    """Yield a block's faults in file order, with line, offset and raw bytes; some thousands are in memory at a time."""
+    """Yield a block's rejects in file order, with line, offset and raw bytes; at most `LOCATED` are in memory."""
     by_record = {fault.record: fault for fault in faults}
     records = iter(reader.raw_records(block, by_record.keys()))
     while found := [(raw, by_record[raw.number]) for raw in islice(records, LOCATED)]:
@@ -106,9 +106,9 @@ def locate_duplicates(block: Block, found: Iterable[Replacement], reader: Reader
 
 
 def lines_of(block: Block, reader: Reader, *, is_line_each: bool) -> LinesOf:
-    """Return what finds the lines of a block's records later. Where each is one line, it does not keep the text."""
+    """Return a function that finds the lines of a block's records. If each is one line, it does not keep the text."""
     if is_line_each:
-        first_line = block.first_line  # and not the block
+        first_line = block.first_line  # so that the function does not keep the block
         return lambda records: {record: first_line + record for record in records}
 
     def find(records: Collection[int]) -> dict[int, int]:
@@ -125,9 +125,9 @@ def from_bad_record(bad: BadRecord) -> Reject:
 
 @dataclass(frozen=True, slots=True)
 class RejectFormat:
-    """Writes the rejects of one file: as JSON Lines, and as a CSV to fix and drop again.
+    """Formats the rejects of one file: as JSON Lines, and as a CSV to fix and upload again.
 
-    `head` is what stood before the rows. The CSV is in the file's own encoding, with its preamble, header and footer.
+    `head` is the text before the rows. The CSV is in the file's own encoding, with its preamble, header and footer.
     """
 
     file: str
@@ -176,7 +176,7 @@ class RejectFormat:
         return self._original(_ended(b"-", self.csv.line_end) * self.csv.footer_lines)
 
     def about(self) -> dict[str, str]:
-        """Return the metadata of a CSV of raw records that says how they are written."""
+        """Return the metadata of a CSV of raw records: their encoding and line end."""
         line_end = {RejectPart.LINE_END: str(ord(self.csv.line_end))} if self.csv.line_end else {}
         return {RejectPart.ENCODING: self.csv.encoding} | line_end
 
@@ -195,7 +195,7 @@ def read_json_lines(lines: bytes) -> Iterator[Document]:
 
 
 def raw_record(document: Document, encoding: str, line_end: str = "") -> bytes:
-    """Return the record of a line of JSON Lines as `RejectFormat.csv_record` gives it, in the file's encoding.
+    """Return the record of a line of JSON Lines as `RejectFormat.csv_record` returns it, in the file's encoding.
 
     >>> raw_record({"reason": "ragged_row", "raw": "ü,1"}, "cp1252")
     b'\\xfc,1\\n'
@@ -219,28 +219,28 @@ def _line_ends(line_end: str) -> tuple[bytes, ...]:
     return (line_end.encode(),) if line_end else (b"\n", b"\r")
 
 
-LINES, CSV = ".jsonl", ".csv"  # each part is two objects of one name
-DUPLICATES = ".duplicates"  # JSON Lines, too, but a reader of all `.jsonl` finds rejects only
+LINES, CSV = ".jsonl", ".csv"  # each part is two objects, with one name but for this
+DUPLICATES = ".duplicates"  # JSON Lines, too; named otherwise so that `*.jsonl` are rejects only
 CELL_BYTES = 4 * 1024 * 1024
-MAX_KEY_BYTES = 900  # S3 takes 1,024; the version and the part's name come behind
+MAX_KEY_BYTES = 900  # S3 allows 1,024; the version and the part's name follow
 NAME_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
 class RejectCells:
-    """Makes reject parts idempotent: whoever loads a file, from wherever, writes parts of the same name and content.
+    """Makes reject parts idempotent: any worker, from any checkpoint of a file, writes parts of equal name and content.
 
-    A file is divided into cells of a fixed number of bytes, counted from its first byte. Rejects are written where a
-    block ends in another cell than it began in, and nowhere else but where a full part ends: both depend on the bytes
-    of the file alone, not on the worker, on the checkpoint it began at or on how often the file was tried. A part is
-    named by the byte offset of its first reject. So rows that are loaded again write the same parts again, over those
-    that are there; no reject is lost or doubled, and a checkpoint is allowed only where nothing is held back.
+    A file is divided into cells of a fixed number of bytes, counted from its first byte. Rejects are written only where
+    a block ends in another cell than it began in, and where a part is full. Both depend on the bytes of the file alone,
+    not on the worker, the checkpoint it began at, or how often the file was tried. A part is named by the byte offset
+    of its first reject. So rows that are loaded again overwrite the same parts, and no reject is lost or duplicated. A
+    checkpoint is allowed only where nothing is held back.
     """
 
     cell_bytes: int = CELL_BYTES
 
     def has_boundary(self, start_byte: int, end_byte: int) -> bool:
-        """Return whether rejects are written behind what begins and ends at these bytes of the file.
+        """Return whether rejects are written after a block that begins and ends at these bytes of the file.
 
         >>> RejectCells(100).has_boundary(0, 99), RejectCells(100).has_boundary(99, 100)
         (False, True)
@@ -249,7 +249,7 @@ class RejectCells:
 
 
 def part_name(first_byte: int) -> str:
-    """Return the name of the part whose first reject is at that byte: of equal width, so that S3 lists them in order.
+    """Return the name of the part whose first reject is at that byte; of fixed width, so that S3 lists parts in order.
 
     >>> part_name(40)
     '000000000000040'
