@@ -164,7 +164,7 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def blanks(self) -> str:
-        """The blanks that may stand around a quoted cell and do not belong to it."""
+        """The blanks that may surround a quoted cell and do not belong to it."""
         if not self.quote or not (self.trim or self.blanks_around_quotes):
             return ""
         return "".join(blank for blank in " \t" if blank not in (self.delimiter, self.quote, self.escape))

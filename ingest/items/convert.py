@@ -110,7 +110,7 @@ def read_json(text: str, wanted: type[list[Any]] | type[dict[str, Any]]) -> Any:
     """Return a JSON array or object with its numbers as Decimal.
 
     Raises:
-        BadValueError: it is not JSON, of another kind, nested too deeply, or holds what DynamoDB or JSON cannot store.
+        BadValueError: it is not JSON of this kind, is nested too deeply, or holds what DynamoDB or JSON cannot store.
     """
     try:
         value = json.loads(

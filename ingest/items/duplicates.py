@@ -130,7 +130,7 @@ class SeenKeys:
 class DuplicateKeyWindow:
     """The keys of the blocks since `start`: at most 64 MiB of the file and a million keys; then a new window starts.
 
-    A window starts with a block, so that a worker that resumes at a checkpoint after it reads the same blocks again.
+    A window starts with a block, so that a worker that resumes at a checkpoint inside it reads the same blocks again.
     """
 
     def __init__(self, start: Position, *, window_bytes: int = WINDOW_BYTES, most_keys: int = MAX_KEYS) -> None:

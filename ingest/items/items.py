@@ -134,7 +134,7 @@ class _Deleted:
 
     @staticmethod
     def of(operations: AnyArray | None, kept: frozenset[str]) -> "_Deleted | None":
-        """Return them; None if there are none."""
+        """Return the rows that delete an item; None if there are none."""
         if operations is None:
             return None
         is_deleted = fill_null(pc.equal(operations, pa.scalar(WriteOperation.DELETE)), False)

@@ -143,7 +143,7 @@ def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
 
 
 def _hint(column: str, columns: Sequence[str]) -> str:
-    """Return a hint at the header's most similar name; "" if it has only one column: it has another delimiter.
+    """Return a hint at the header's most similar name; "" if it has one column only, as with another delimiter.
 
     A name that looks the same is shown in ASCII, with escapes.
     """

@@ -148,7 +148,7 @@ class BlockSplitter:
         """Yield the remaining chunks. The end of the file ends the last record.
 
         Without `at_end`, these bytes end where a chunk of the whole file ends, and the chunks are those of the whole
-        file: `behind` must return the text that follows, as many bytes as a record may have. It is called if needed.
+        file. `behind` must return the text that follows, as many bytes as a record may have; it is called if needed.
         """
         data, at = b"".join(self._parts), 0
         if not at_end:

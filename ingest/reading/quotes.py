@@ -190,7 +190,7 @@ def swallowed_rows(text: str, columns: int, csv: Csv) -> int:
 
 
 class QuoteBits:
-    """The same check with bitmaps: bit n stands for byte n. It never accepts a faulty block."""
+    """Checks blocks like `QuoteCheck`, but with bitmaps: bit n stands for byte n. It never accepts a faulty block."""
 
     def __init__(self, csv: Csv, *, slice_bytes: int) -> None:
         self._delimiter, self._quote, self._escape = (m.encode() for m in (csv.delimiter, csv.quote, csv.escape))

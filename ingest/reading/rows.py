@@ -38,7 +38,7 @@ class Fault:
 class Rows:
     """Text columns of equal length; null where the cell means 'no value'.
 
-    `records[i]` is the record of the block that row i came from, or None where row i is simply record i.
+    `records[i]` is the record of the block that row i came from; `records` is None if each row i is record i.
     """
 
     table: pa.Table
@@ -62,7 +62,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The file that rows come from: its URL, its id, and its place among all files where `newest` is "file"."""
+    """The file that rows come from: its URL, its id and, if `newest` is "file", its place among all files."""
 
     file: str = ""
     file_id: str = ""

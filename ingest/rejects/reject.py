@@ -137,7 +137,7 @@ class RejectFormat:
     def json_line(self, reject: Reject) -> bytes:
         """Return a reject as one line of JSON Lines.
 
-        `raw_base64` replaces `raw` where the bytes are not text: the record as it stands in the file.
+        `raw_base64` replaces `raw` if the bytes are not text: it is the record as it is in the file.
 
         >>> reject = Reject(3, 40, "bad_number", "not a number", "qty", "x", b"a,x")
         >>> print(RejectFormat("a.csv", b"", Csv()).json_line(reject).decode(), end="")
