@@ -1,4 +1,4 @@
-"""`python -m loadtest NAME`: what proves the claims about memory and speed. Writes its result to loadtest/results/."""
+"""`python -m loadtest NAME`: test the claims about memory and speed. Writes the result to loadtest/results/."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 
 from loadtest.harness.results import RESULTS
 
-BENCHES = {  # the module of each command, and what it is about
+BENCHES = {  # the module of each command, and its help text
     "read": ("bench.read", "rows per CPU-second and peak memory of CSV readers"),
     "plan": ("bench.plan", "MB per CPU-second of cutting a large file into segments"),
     "capacity": ("bench.capacity", "how well loads use a table's capacity, and share it"),
@@ -35,14 +35,14 @@ RESULTS_OF = {"hostile": "hostile", "chaos": "chaos", "huge": "huge", "observe":
 
 
 def main() -> int:
-    """Run one command and return its exit code. Only its module is imported: to import all takes seconds."""
+    """Run one command and return its exit code. Only its module is imported: importing all takes seconds."""
     arguments = build_parser(sys.argv[1:3]).parse_args()
     code: int | None = arguments.run(arguments)
     return code or 0
 
 
 def build_parser(names: Container[str] = (*BENCHES, *COMMANDS)) -> argparse.ArgumentParser:
-    """Return the parser of all commands, with the options of those of these names."""
+    """Return the parser of all commands; only commands in `names` get their options."""
     parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="NAME")
     bench = commands.add_parser("bench", help="speed, side by side with other tools").add_subparsers(required=True)
@@ -54,7 +54,7 @@ def build_parser(names: Container[str] = (*BENCHES, *COMMANDS)) -> argparse.Argu
 
 
 def _add(parser: argparse.ArgumentParser, module: str | bool, result: str | None) -> None:
-    """Add what a command can be given: what it says itself, or its OPTIONS, and where its result goes."""
+    """Add the arguments of a command: its OPTIONS, those it adds itself, and the seed and path of its result."""
     if not module:
         return
     command = import_module(f"loadtest.{module}")
@@ -69,7 +69,7 @@ def _add(parser: argparse.ArgumentParser, module: str | bool, result: str | None
 
 
 def _how(default: Any, help: str) -> dict[str, Any]:
-    """Return how an option is read: a number by its default, choices that may be repeated, or as it says itself."""
+    """Return argparse's settings of an option: a list of choices may be repeated, a dict is used as it is."""
     if isinstance(default, list):
         return {"action": "append", "choices": default, "help": f"{help}; repeat (default all)"}
     if isinstance(default, dict):

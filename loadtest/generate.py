@@ -1,4 +1,4 @@
-"""`python -m loadtest generate`: a CSV file of any size for a feed, and beside it what must be found of it."""
+"""`python -m loadtest generate`: a CSV file of any size for a feed, and its known outcome in a file beside it."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ from loadtest.workload.recipe import CHOICES, REJECTED, UNUSUAL, BadRecipe, Reci
 from loadtest.workload.stream import Generation
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
-_OTHERS = {"size": str | int, "columns": dict, "defects": dict}  # than in a recipe
+_OTHERS = {"size": str | int, "columns": dict, "defects": dict}  # types that differ from those of `Recipe`
 FIELDS: dict[str, Any] = {"feed": str} | get_type_hints(Recipe) | _OTHERS  # of a recipe file
 del FIELDS["schema"], FIELDS["text_bytes"]
 _RecipeFile = msgspec.defstruct(
@@ -47,7 +47,7 @@ docs/loadtest.md says what is exact of what must be found.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser all that a recipe can say, and where the file goes."""
+    """Add the options for each field of a recipe, and for the targets."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     add = parser.add_argument
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def recipe_from(arguments: argparse.Namespace) -> Recipe:
-    """Return the recipe that the options, and the recipe file if there is one, make, or raise BadRecipe."""
+    """Return the recipe from the options and, if given, the recipe file, or raise BadRecipe."""
     fields = read_recipe(arguments.recipe) if arguments.recipe else {}
     given = {name: value for name, value in vars(arguments).items() if name in FIELDS and value is not None}
     if "rows" in given or "size" in given:
@@ -114,8 +114,8 @@ def run(arguments: argparse.Namespace) -> int:
         known_outcome = generate(recipe, arguments.out, client=_s3)
     except BadRecipe as error:
         return _fail(str(error), 2)
-    except BrokenPipeError:  # whoever reads has enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at its end
+    except BrokenPipeError:  # the reader closed the pipe, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python reports an error at exit
         return BROKEN_PIPE
     except (BotoCoreError, ClientError, OSError) as error:
         return _fail(f"{arguments.out} cannot be written: {error}. Nothing was left there.", 4)
@@ -126,14 +126,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def generate(recipe: Recipe, target: str, *, client: Callable[[], Any]) -> KnownOutcome:
-    """Write a file to a target, with a bar on a terminal; return what must be found of it."""
+    """Write a file to a target, with a progress bar on a terminal; return its known outcome."""
     generation = Generation(recipe)
     write_to(target, _watched(generation), most_bytes=generation.most_bytes, client=client)
     return generation.known_outcome
 
 
 def _watched(generation: Generation) -> Iterator[bytes]:
-    """Yield the file's portions; a bar moves as they are taken."""
+    """Yield the file's portions and advance a progress bar."""
     columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("generating", total=generation.likely_bytes)
@@ -143,7 +143,7 @@ def _watched(generation: Generation) -> Iterator[bytes]:
 
 
 def _report(known_outcome: KnownOutcome, recipe: Recipe, arguments: argparse.Namespace) -> None:
-    """Write the known outcome where it belongs, and a line for whoever looks on."""
+    """Write the known outcome to its file, and print a line about it."""
     path = arguments.expected or known_outcome_path(arguments.out)
     made = {"target": arguments.out, "feed": recipe.schema.feed, "table": recipe.schema.table}
     document = {"made": {**made, "seed": recipe.seed, "file": recipe.file}, **known_outcome.document()}

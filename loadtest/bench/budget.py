@@ -1,7 +1,7 @@
-"""`python -m loadtest bench budget`: does a write budget hold over many workers, whatever happens to them?
+"""`python -m loadtest bench budget`: does a write budget hold across many workers when they join, leave or fail?
 
-The product's own rules under simulated time (`loadtest.bench.budget_fleet`); nothing is sent anywhere. Each case lets
-some workers start, and then something happen at `EVENT_S`.
+The product's own rules run in simulated time (`loadtest.bench.budget_fleet`); no request leaves the process. Each case
+starts some workers and triggers an event at `EVENT_S`.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from loadtest.bench.budget_fleet import TICK_S, BudgetFleet, Worker
 from loadtest.bench.measuring import Document, Goal, finish, show
 
 EVENT_S, END_S, CROWD_END_S = 45.0, 105.0, 60.0
-SOON_S = 4.0  # three seconds after the last start the budget is to be used
-JOIN_S, CRASH_S, CUT_S, SHOWN_S = 2.0, 10.0, 1.5, 15.0  # and after such an event; SHOWN_S: demands must show first
+SOON_S = 4.0  # the budget must be in use three seconds after the last worker has started
+JOIN_S, CRASH_S, CUT_S, SHOWN_S = 2.0, 10.0, 1.5, 15.0  # and after these events; SHOWN_S: after demands are known
 BOTH = ("put", "read")
 Load = dict[str, float]  # what a worker has to write
 Event = Callable[[BudgetFleet, list[Worker]], object]
@@ -24,7 +24,7 @@ Setup = Callable[[BudgetFleet, int], list[Worker]]
 
 
 def crowd(load: Callable[[int, float], Load] = lambda number, share: {}) -> Setup:
-    """Let workers start within a second; `load` is asked with each one's number and an equal share of the budget."""
+    """Start workers within one second. `load` gets each worker's number and an equal share of the budget."""
 
     def setup(fleet: BudgetFleet, count: int) -> list[Worker]:
         share = fleet.budget_per_s / count
@@ -38,29 +38,29 @@ CROWD = crowd()
 
 @dataclass(frozen=True, slots=True)
 class BudgetCase:
-    """A case: what happens to which workers, with which budgets and numbers of workers, and when it is looked at."""
+    """A case: an event, the workers it happens to, pairs of budget and number of workers, and when it is judged."""
 
     says: str
     event: Event = lambda fleet, workers: None
     runs: tuple[tuple[float, int], ...] = ((200, 12), (5_000, 12))
-    settled_s: float = 0.0  # how soon all shares together are to be the budget, which is to be used from then on
-    used_from_s: float = 0.0  # or from when on it is to be used
+    settled_s: float = 0.0  # seconds until the sum of all shares must be the budget, which must be used from then on
+    used_from_s: float = 0.0  # or the time from which on the budget must be used
     used_until_s: float = END_S
-    least_used: float = 0.95  # of the budget, where that is judged
+    least_used: float = 0.95  # share of the budget, where its use is judged
     setup: Setup = CROWD
     end_s: float = END_S
-    costs: bool = True  # whether the ledger's units count: each life has two more, its first entry and the last word
+    costs: bool = True  # whether ledger units are judged: each life adds two, for its first entry and its deletion
     holds: bool = True  # whether the budget is expected to hold
-    capacity: float = inf  # what the table takes, of the budget
+    capacity: float = inf  # capacity of the table, as a factor of the budget
 
     @property
     def judged_from_s(self) -> float:
-        """From when on the budget is to be used; 0 if that is not judged."""
+        """The time from which on the budget must be used; 0 if its use is not judged."""
         return EVENT_S + self.settled_s if self.settled_s else self.used_from_s
 
 
 def _some(act: Callable[[BudgetFleet, Worker], object], part: float = 0.0) -> Event:
-    """Return an event that happens to this part of the workers, or to one."""
+    """Return an event that happens to this part of the workers, and to one at least."""
     return lambda fleet, workers: [act(fleet, worker) for worker in workers[: max(1, int(part * len(workers)))]]
 
 
@@ -78,7 +78,7 @@ def _change(factor: float) -> Event:
 
 
 def _outage(*calls: str, changes: bool = False, of_one: bool = False) -> Event:
-    """Return an event after which calls of all, or of one, fail to the end; perhaps two die in it, and two come."""
+    """Return an event after which all workers' calls, or one's, fail until the end; `changes`: 2 die, 2 start later."""
 
     def begin(fleet: BudgetFleet, workers: list[Worker]) -> None:
         fleet.fault = lambda call, worker, now_s: call in calls and (worker is workers[0] or not of_one)
@@ -90,12 +90,12 @@ def _outage(*calls: str, changes: bool = False, of_one: bool = False) -> Event:
 
 
 def _mixed(number: int, share: float) -> Load:
-    """Of six workers, four have a fifth of an equal share to write, one half more than one, one any amount."""
+    """Return loads: of six workers, four need a fifth of an equal share, one needs 1.5 shares, one has no limit."""
     return {"rows_per_s": (1.5 if number % 6 == 4 else 0.2) * share} if number % 6 < 5 else {}
 
 
 def _churn(mean_s: float, killed: float, least_s: float, most_s: float) -> Setup:
-    """Let another worker start whenever one has ended."""
+    """Start a new worker whenever one has ended."""
 
     def setup(fleet: BudgetFleet, count: int) -> list[Worker]:
         def again() -> None:
@@ -112,7 +112,7 @@ def _churn(mean_s: float, killed: float, least_s: float, most_s: float) -> Setup
 
 
 def _small_files(fleet: BudgetFleet, count: int) -> list[Worker]:
-    """Let two workers a second come with 200 rows each, and end."""
+    """Start two workers a second, each with 200 rows to write before it ends."""
     return [fleet.add(number / 2, rows_left=200) for number in range(int(2 * END_S))]
 
 
@@ -121,7 +121,7 @@ MANY = ((5, 4), (5, 12), (200, 100))
 LONG = ((5_000, 4), (5_000, 12))
 ALL = tuple((budget, count) for budget in (5, 200, 5_000, 40_000) for count in (1, 4, 12, 100))
 _LARGE_ITEMS = crowd(lambda number, share: {"row_units": 4.0 if number % 2 else 1.0})
-_PARK = crowd(lambda number, share: {"rows_left": 60 * 5})  # for a minute of what a worker needs at least
+_PARK = crowd(lambda number, share: {"rows_left": 60 * 5})  # a minute of work at 5 units a second
 CASES = {
     "start": BudgetCase("all start within a second", runs=ALL, used_from_s=SOON_S, end_s=CROWD_END_S),
     "join": BudgetCase("as many more start at once", _join, LARGE, JOIN_S),
@@ -157,7 +157,7 @@ CASES = {
     "short lives": BudgetCase("they live 3 to 60 s, a third is killed", setup=_churn(20, 0.3, 3, 60), costs=False),
 }
 
-UNITS = 1.1  # of the ledger, for each worker and five seconds
+UNITS = 1.1  # write units of the ledger, for each worker and five seconds
 HUGE = 40_000  # one seed is enough: many requests
 
 OPTIONS = {"case": ([*CASES], "only that one"), "seeds": (2, "runs of each, with other chances")}
@@ -175,7 +175,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def measure(name: str, budget: float, workers: int, seeds: Iterable[int]) -> Document:
-    """Return the worst that a case has shown with any seed. Shares are of the budget."""
+    """Return the worst figures of a case over all seeds. Shares are of the budget."""
     case = CASES[name]
     runs = [_figures(case, simulated(case, budget, workers, seed)) for seed in seeds]
     worst = {field: max(run[field] for run in runs) for field in runs[0]}
@@ -185,7 +185,7 @@ def measure(name: str, budget: float, workers: int, seeds: Iterable[int]) -> Doc
 
 
 def simulated(case: BudgetCase, budget: float, workers: int, seed: int) -> BudgetFleet:
-    """Return the fleet to which a case has happened."""
+    """Return the fleet after a case has run."""
     fleet = BudgetFleet(budget_per_s=budget, seed=seed, capacity_per_s=budget * case.capacity)
     crowd = case.setup(fleet, workers)
     fleet.at(EVENT_S, lambda: case.event(fleet, crowd))
@@ -224,18 +224,18 @@ def judge(measured: list[Document]) -> Iterator[Goal]:
 
 
 WINDOW_S = 10.0
-SEEN_S = 1.5  # a smaller budget counts that much later: it must be read first
-SETTLED, MOST = 0.95, 1.0  # of the budget: all shares together, once settled
+SEEN_S = 1.5  # a reduced budget counts after this delay: workers must read it first
+SETTLED, MOST = 0.95, 1.0  # bounds of the sum of all shares once settled, as parts of the budget
 
 
 def seen_budgets(fleet: BudgetFleet, seen_s: float) -> list[float]:
-    """Return the budget of each tick: the largest of the `seen_s` before."""
+    """Return the budget that counts in each tick: the largest one of the last `seen_s` seconds."""
     ticks = round(seen_s / TICK_S)
     return [max(fleet.budgets[max(0, tick - ticks) : tick + 1]) for tick in range(len(fleet.budgets))]
 
 
 def worst_window(fleet: BudgetFleet, *, seen_s: float = SEEN_S) -> float:
-    """Return the largest part that any ten seconds have used of what the budget allowed in them."""
+    """Return the units used in the worst ten seconds, as a share of what the budget allowed in them."""
     width = round(WINDOW_S / TICK_S)
     used, allowed = ([0.0, *accumulate(ticks)] for ticks in (fleet.used, seen_budgets(fleet, seen_s)))
     windows = zip(used, used[width:], allowed, allowed[width:], strict=False)
@@ -243,18 +243,18 @@ def worst_window(fleet: BudgetFleet, *, seen_s: float = SEEN_S) -> float:
 
 
 def allowed_window(fleet: BudgetFleet) -> float:
-    """Return what it may be: 1.05, and one request of each worker."""
+    """Return the limit for `worst_window`: 1.05, and one request of each worker."""
     return 1.05 + sum(worker.largest_request for worker in fleet.workers) / (WINDOW_S * min(fleet.budgets))
 
 
 def used_share(fleet: BudgetFleet, begin_s: float, end_s: float) -> float:
-    """Return which part of the budget was used between two times."""
+    """Return the share of the budget that was used between two times."""
     ticks = slice(round(begin_s / TICK_S), round(end_s / TICK_S))
     return sum(fleet.used[ticks]) / (sum(fleet.budgets[ticks]) * TICK_S)
 
 
 def settled_s(fleet: BudgetFleet, event_s: float) -> float:
-    """Return how long after an event all shares together were last less than 95 % of the budget, or more than all."""
+    """Return the seconds from an event until the sum of all shares stayed between 95 % and 100 % of the budget."""
     ticks = zip(fleet.share_sums, fleet.budgets, strict=True)
     unsettled = (tick for tick, (share, per_s) in enumerate(ticks) if not SETTLED <= share / per_s <= MOST)
     return max(0.0, (max(unsettled, default=0) + 1) * TICK_S - event_s)

@@ -1,6 +1,6 @@
-"""Many workers that share a table's write budget, as discrete events: the product's own rules, a ledger and a table.
+"""A discrete-event simulation of many workers that share a table's write budget by the product's own rules.
 
-Each worker is a `BudgetedWorker` of the product with its learnt rate and its limit of requests under way; only time,
+Each worker is a `BudgetedWorker` of the product with its learnt rate and its limit of requests in flight; only time,
 the ledger's table and the table written to are simulated.
 """
 
@@ -16,27 +16,27 @@ from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
 from ingest.ledger.claims import BudgetEntry
 from loadtest.simulator.settings import TokenBucket
 
-TICK_S = 0.05  # what was used is added up for each, and so are shares
-SLOW_SHARE = 0.01  # of all answers take up to `SLOW_S`
+TICK_S = 0.05  # used units and shares are summed for each tick
+SLOW_SHARE = 0.01  # this share of responses takes up to `SLOW_S`
 SLOW_S = 0.6
-TIMEOUT_S = 1.0  # after which a call to a ledger that does not answer has failed
-PARKED_S = 60.0  # and up to half of it more, after which a parked worker comes back
+TIMEOUT_S = 1.0  # a call to a ledger that does not respond fails within this time
+PARKED_S = 60.0  # a parked worker returns after this time and up to half of it more
 
 Fault = Callable[[str, "Worker", float], bool]
 
 
 @dataclass(eq=False)
 class Worker:
-    """A process with what it has to write, from its start, when it gets its `state`, to its end."""
+    """A process and the rows it has to write. It has a `state` once it has started."""
 
     row_units: float = 1.0
-    rows_per_s: float = inf  # that it can make
+    rows_per_s: float = inf  # rows it can produce
     rows_left: float = inf
     state: BudgetedWorker = field(init=False)
     is_there: bool = False
     limiter: ConcurrencyLimiter = field(default_factory=ConcurrencyLimiter)
     pace: RateLimiter = field(default_factory=RateLimiter)
-    next_s: float = 0.0  # when its next request may be sent, by its pace and by the rows it can make
+    next_s: float = 0.0  # when its next request may be sent, by its pace and the rows it can produce
     wakes_s: float = inf
     under_way: int = 0
     taken: int = 0
@@ -47,7 +47,7 @@ class Worker:
 
 
 class BudgetFleet:
-    """Workers, a ledger and a table of `capacity_per_s` units. All that happened is in the attributes."""
+    """Workers, a ledger and a table of `capacity_per_s` units. The attributes record what happened."""
 
     def __init__(self, *, budget_per_s: float, seed: int, capacity_per_s: float = inf) -> None:
         self.chance = random.Random(seed)
@@ -58,21 +58,21 @@ class BudgetFleet:
         self.fault: Fault = lambda call, worker, now_s: False
         self.used: list[float] = []  # units, by tick
         self.budgets: list[float] = []  # by tick
-        self.share_sums: list[float] = []  # all shares together, by tick
+        self.share_sums: list[float] = []  # sum of all shares, by tick
         self.parked = 0
         self.ledger_units = 0
-        self.lived_s = 0.0  # all workers together, those that are parked included
+        self.lived_s = 0.0  # sum over all workers, parked ones included
         self._bucket = TokenBucket(per_s=capacity_per_s, size=capacity_per_s, now=0.0)
         self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._count = 0
 
     def at(self, time_s: float, event: Callable[[], object]) -> None:
-        """Let something happen at a time."""
+        """Schedule an event at a time."""
         self._count += 1
         heapq.heappush(self._events, (time_s, self._count, event))
 
     def run(self, until_s: float) -> None:
-        """Let everything happen until a time."""
+        """Process all events until a time."""
         self.at(0.0, self._tick)
         while self._events and self._events[0][0] <= until_s:
             self.now_s, _, event = heapq.heappop(self._events)
@@ -80,7 +80,7 @@ class BudgetFleet:
         self.now_s = until_s
 
     def set_budget(self, per_s: float) -> None:
-        """Change the budget: it is in the ledger from now on."""
+        """Change the budget in the ledger, from now on."""
         self.budget_per_s = per_s
 
     def _tick(self) -> None:
@@ -98,24 +98,24 @@ class BudgetFleet:
         return self.chance.uniform(0.005, 0.015)
 
     def add(self, start_s: float, **load: float) -> Worker:
-        """Let a worker start at a time; `load` is what it has to write."""
-        worker = Worker(**load)  # type: ignore[arg-type]  # of which other fields are none
+        """Return a worker that starts at a time; `load` sets the fields on what it has to write."""
+        worker = Worker(**load)  # type: ignore[arg-type]  # callers set float fields only
         self.workers.append(worker)
         self.at(start_s, lambda: self._start(worker))
         return worker
 
     def kill(self, worker: Worker) -> None:
-        """End a worker with no word to the others; what it has sent is taken."""
+        """End a worker without notice to the others; the table still takes the requests it has sent."""
         worker.is_there = False
 
     def leave(self, worker: Worker) -> None:
-        """Let a worker end as it should: its entry is deleted."""
+        """End a worker in the regular way: its entry is deleted."""
         if worker.is_there:
             worker.is_there = False
             self._delete(worker.state.member.leave(), worker)
 
     def freeze(self, worker: Worker, seconds: float) -> None:
-        """Stop a worker's time."""
+        """Pause a worker for a number of seconds."""
         worker.frozen_until_s = self.now_s + seconds
 
     def _start(self, worker: Worker) -> None:
@@ -129,7 +129,7 @@ class BudgetFleet:
         self._go_on(worker, self._calls(worker))
 
     def _later(self, time_s: float, worker: Worker, act: Callable[[], None]) -> None:
-        """Let a worker act at a time, or as soon as it is not frozen; nothing if it has ended by then."""
+        """Schedule an action of a worker, delayed while it is frozen; skip it if the worker has ended by then."""
 
         def happen() -> None:
             if worker.is_there and worker.frozen_until_s > self.now_s:
@@ -140,7 +140,7 @@ class BudgetFleet:
         self.at(time_s, happen)
 
     def _go_on(self, worker: Worker, calls: Iterator[float]) -> None:
-        """Let a worker make its calls, which yield the time at which they go on."""
+        """Run a worker's calls to their next step; they yield the time at which they continue."""
         for time_s in calls:
             self._later(time_s, worker, lambda: self._go_on(worker, calls))
             return
@@ -195,7 +195,7 @@ class BudgetFleet:
                 self.at(self.now_s + self._latency_s(), partial(self.entries.pop, name, None))
 
     def _park(self, worker: Worker) -> None:
-        """Let a worker end, and another one come with what it had to write."""
+        """End a worker and schedule a new one with the rows that are left to write."""
         self.parked += 1
         self.leave(worker)
         worker.parked_until_s = self.now_s + PARKED_S * self.chance.uniform(1, 1.5)
@@ -203,7 +203,7 @@ class BudgetFleet:
         self.add(worker.parked_until_s, **load)
 
     def _write(self, worker: Worker) -> None:
-        """Send what may be sent, as the writer's loop does."""
+        """Send the requests that are allowed now, as the writer's loop does."""
         while worker.under_way < worker.limiter.most_in_flight and worker.rows_left >= 1:
             rows = min(worker.state.most_rows(1.0), int(min(25, worker.rows_left)))
             wait_s = worker.next_s - self.now_s
@@ -215,7 +215,7 @@ class BudgetFleet:
             self._send(worker, rows)
 
     def _wake(self, worker: Worker, time_s: float) -> None:
-        """Let a worker look again at a time, if it does not sooner."""
+        """Schedule a worker's next `_write`, unless an earlier one is scheduled."""
         if not self.now_s < worker.wakes_s <= time_s:
             worker.wakes_s = time_s
             self._later(time_s + 1e-6, worker, partial(self._write, worker))
@@ -251,7 +251,7 @@ class BudgetFleet:
             self._write(worker)
 
     def _take(self, rows: int, row_units: float) -> int:
-        """Return how many rows the table takes."""
+        """Return how many of the rows the table has capacity for."""
         took = 0
         while took < rows and self._bucket.has(row_units, self.now_s):
             self._bucket.take(row_units)

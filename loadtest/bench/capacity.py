@@ -1,6 +1,6 @@
-"""`python -m loadtest bench capacity`: do loads use a table's capacity without asking for much more, and share it?
+"""`python -m loadtest bench capacity`: do loads share a table's capacity and use it with few throttled requests?
 
-The simulator is the table. Its files know which row of each key is the last.
+The simulator is the table. The last row of each key in the generated files is known, and must stay in the table.
 """
 
 import argparse
@@ -19,12 +19,12 @@ TABLES = {TABLE: Table(Key("id")), INTERLEAVED: Table(Key("customer"), Key("numb
 LATENCY_S = 0.0075
 PROCESSES = 4
 WCU = 5000
-SETTLED_S = 5  # before that, limits are found
+SETTLED_S = 5  # until then the loads find their limits
 PARTITIONS = 4  # of 1,000 units a second each, as a new table has
 USED, THROTTLED, SORTED = 0.95, 0.05, 0.8
 NOTE = "n" * 380  # with it, a row has about 400 bytes
 ROWS_EACH = 200
-_AGAIN_NEAR, _AGAIN_FAR = 50, 5  # every 50th row has the key of a row just before, every 5th of one far before
+_AGAIN_NEAR, _AGAIN_FAR = 50, 5  # every 50th row repeats a key of a few rows before, every 5th one of far before
 
 OPTIONS = {
     "rows": (60_000, "of each load that shares a table"),
@@ -40,10 +40,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def share_a_table(folder: Path, rows: int) -> Document:
-    """Load files at once into one table of `WCU` units a second; each load alone could do several times that.
+    """Load files at the same time into one table of `WCU` units a second; each load alone could write a multiple.
 
-    `demand_per_s` is what one such load does with a table without limits; `throttled_share` is of the requests, those
-    of which any item was left; `wrong_items` are keys lost or made up, all if the table does not hold each one's last.
+    `demand_per_s` is the rate of one such load into a table without limits; `throttled_share` is the share of requests
+    with unprocessed items; `wrong_items` is the number of missing or extra keys, or all keys if any content is wrong.
     """
     files: list[Path] = []
     last: dict[str, int] = {}
@@ -79,7 +79,7 @@ def _shared(statistics: dict[str, Any], demand_per_s: float, last: dict[str, int
 def write_repeating(path: Path, rows: int, prefix: str) -> dict[str, int]:
     """Write rows of `id,seq,note`, `seq` counting up; return the last `seq` of each id.
 
-    Some ids come again after a few rows, which is in one block, and some after half of the file, which is in another.
+    Some ids repeat after a few rows, in the same block, and some after half of the file, in another block.
     """
     last: dict[str, int] = {}
     with path.open("w", encoding="utf-8") as file:
@@ -100,7 +100,7 @@ def _number(row: int, rows: int) -> int:
 
 
 def spread_over_partitions(folder: Path, customers: int, seed: int) -> Iterator[Document]:
-    """Load the same rows shuffled, and sorted by partition key: interleaved, these spread as well."""
+    """Yield the figures of loading the same rows shuffled, and sorted by partition key, which must spread as well."""
     limits = Simulation(warm_units_per_s=1000 * PARTITIONS, partitions=PARTITIONS)
     path = folder / "customers.csv"
     for order in ("shuffled", "sorted"):
@@ -113,7 +113,7 @@ def spread_over_partitions(folder: Path, customers: int, seed: int) -> Iterator[
 
 
 def write_customers(path: Path, customers: int, chance: random.Random | None) -> int:
-    """Write rows of `customer,number,note`, sorted by customer as exports are, or shuffled; return how many."""
+    """Write rows of `customer,number,note`, sorted by customer as exports are, or shuffled; return their number."""
     note = "n" * 80
     rows = [f"C{customer:07d},{number:05d},{note}\n" for customer in range(customers) for number in range(ROWS_EACH)]
     if chance:

@@ -1,6 +1,6 @@
-"""`python -m loadtest bench cold-start`: how long the function's first answer takes, and where the time goes.
+"""`python -m loadtest bench cold-start`: how long the function's first response takes, and where the time goes.
 
-Each start is a fresh process on one core, against endpoints that cost it nothing.
+Each start is a new process on one core. Endpoints run in other processes and respond immediately.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from loadtest.simulator.server import Elsewhere
 from loadtest.simulator.service import Answer
 
 COLD_START_MS = 600
-COMPILING_MS = 900  # a start that compiles all it imports
+COMPILING_MS = 900  # of a start that compiles all imported modules
 BARE = "zip without bytecode"
 FILE_BYTES = 100_000
 STEPS = {  # from, to
@@ -71,7 +71,7 @@ OPTIONS = {
 
 
 def run(arguments: argparse.Namespace) -> None:
-    busy = round(os.getloadavg()[0], 1)  # figures by the clock suffer from it, those of CPU hardly
+    busy = round(os.getloadavg()[0], 1)  # load slows wall-clock figures, but hardly changes CPU figures
     with tempfile.TemporaryDirectory() as folder, world(Path(folder), arguments.seed) as around:
         starts = [measure(code, around, arguments.repeat) for code in codes(arguments.zip, Path(folder))]
     finish(arguments, judge(starts), {"load_before": busy, "starts": starts})
@@ -94,20 +94,20 @@ class Code:
 
 
 def codes(archive: Path | None, folder: Path) -> list[Code]:
-    """Return what is measured: what is installed here; with the function's zip, that, as it is and without bytecode."""
+    """Return the code to measure: the installed packages, or the function's zip with and without its bytecode."""
     if archive is None:
         return [Code("installed", ROOT)]
     shipped, bare = folder / "shipped", folder / "bare"
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(shipped)
     shutil.copytree(shipped, bare, ignore=shutil.ignore_patterns("__pycache__"))
-    only = ("-S", "-B")  # no packages but the zip's, and no bytecode is left for the next start, as in Lambda
+    only = ("-S", "-B")  # only the zip's packages, and no bytecode written for the next start, as in Lambda
     return [Code("zip", shipped, only), Code(BARE, bare, only)]
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a function finds around it, what the probe is to do with it, and how many items that writes."""
+    """The function's environment, the probe's arguments, and how many items its events write."""
 
     arguments: list[str]
     environment: dict[str, str]
@@ -117,7 +117,7 @@ class World:
 
 @contextmanager
 def world(folder: Path, seed: int) -> Iterator[World]:
-    """Give two small files in a bucket, the events about them, and endpoints that agree to everything at once."""
+    """Yield two small files in a bucket, their events, and endpoints that accept each request immediately."""
     shutil.copy(FEEDS, folder / FEEDS_FILE)
     arguments, rows = [str(folder)], 0
     for number, moment in enumerate(("first", "second"), start=1):
@@ -132,7 +132,7 @@ def world(folder: Path, seed: int) -> Iterator[World]:
 
 @contextmanager
 def agreeing(folder: Path, answer: Elsewhere) -> Iterator[tuple[Simulator, dict[str, str]]]:
-    """Give tables beside endpoints that agree to everything at once, and the environment of a function among them."""
+    """Yield simulated tables, with endpoints that accept each request, and the environment of a function using them."""
     with EndpointProcess("s3-server", str(folder)) as s3, Simulator(elsewhere=answer) as tables:
         found = environment(s3=s3.url, dynamodb=tables.url, sqs=tables.url, eventbridge=tables.url)
         queues = {Env.QUEUE_URL: f"{tables.url}/queue", Env.DEAD_LETTER_URL: f"{tables.url}/dead"}
@@ -140,20 +140,20 @@ def agreeing(folder: Path, answer: Elsewhere) -> Iterator[tuple[Simulator, dict[
 
 
 def agree(target: str, body: bytes) -> Answer:
-    """Answer anything but BatchWriteItem at once: what a cold start takes must not be an emulator's."""
+    """Return a fixed response to any request but BatchWriteItem: a cold start must not include an emulator's time."""
     return Answer(_ANSWERS.get(target.rpartition(".")[2], b"{}"))
 
 
 def message(key: str, number: int, **object_is: Any) -> dict[str, Any]:
-    """Return what Lambda gets from the queue for a new object."""
+    """Return the SQS record that Lambda receives for a new object."""
     body = s3_notification(BUCKET, key, sequencer=f"0066F2A1B3C4{number:06d}", **object_is)
     about = {"messageId": f"m-{number}", "receiptHandle": f"r-{number}", "body": body}
     return {**about, "attributes": {"ApproximateReceiveCount": "1"}}
 
 
 def measure(code: Code, around: World, repeat: int) -> Document:
-    """Return what cold starts took by step, by the clock and of CPU."""
-    _moments(code, around)  # the files' first way from disk is not measured
+    """Return the wall-clock and CPU time of each step of cold starts."""
+    _moments(code, around)  # not measured: this run loads the files into the disk cache
     runs = [_moments(code, around) for _ in range(repeat)]
     clock, cpu = (
         {step: spread(run[end][at] - run[begin][at] for run in runs) for step, (begin, end) in STEPS.items()}
@@ -166,8 +166,8 @@ def measure(code: Code, around: World, repeat: int) -> Document:
 
 
 def _moments(code: Code, around: World) -> Moments:
-    """Return when a function came how far; it runs on one core, which it inherits from this thread."""
-    # -P: modules that lie beside the probe must not be taken for others of their name.
+    """Return the time of each step of one start; the process runs on one core, inherited from this thread."""
+    # -P: modules in the probe's folder must not shadow others of the same name.
     command = [sys.executable, "-P", *code.flags, str(PROBE), *around.arguments]
     env, pipe, cores = {**around.environment, "PYTHONPATH": str(code.folder)}, subprocess.PIPE, os.sched_getaffinity(0)
     before, begun = around.tables.items, time.monotonic()

@@ -1,4 +1,4 @@
-"""The function in a process of its own: imports the handler, builds its parts, answers events; prints when each was."""
+"""The function in its own process: imports the handler, builds its parts, handles events; prints when each happened."""
 
 import time
 
@@ -11,9 +11,9 @@ def now() -> tuple[float, float]:
 
 
 def main() -> None:
-    """Answer the events in files, as the command line says: the folder with the feeds file, MOMENT=FILE, ...
+    """Handle the events in files. Arguments: the folder with the feeds file, then MOMENT=FILE, ...
 
-    Where the file is `-`, it says so on stderr, and goes on when standard input ends.
+    Where FILE is `-`, it reports that on stderr and continues when standard input ends.
     """
     from ingest.worker import handler
 

@@ -1,4 +1,4 @@
-"""`python -m loadtest bench generate`: how fast files are generated, their bytes thrown away."""
+"""`python -m loadtest bench generate`: how fast files are generated when their bytes are discarded."""
 
 import argparse
 import json
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def make(kind: str, total_bytes: int, repeat: int, seed: int) -> Document:
-    """Return what one kind of file took, and the peak memory for a tenth of it."""
+    """Return the time and memory that one kind of file took, and the peak memory for a tenth of its size."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "known_outcome.json"
         whole, tenth, least = (Sample(path, "mixed", size, 0) for size in (total_bytes, total_bytes // 10, 1000))
@@ -54,7 +54,7 @@ def _outcome(ran: ProcessResult, sample: Sample) -> Document | None:
 
 
 def judge(makings: list[Document]) -> Iterator[Goal]:
-    """Yield the goals: speed of clean files, flat memory of all."""
+    """Yield the goals: speed for clean files, constant memory for all."""
     for making in makings:
         if making["kind"] == "clean":
             yield Goal("MB generated per CPU-second, clean", making["mb_per_cpu_second"]["median"], at_least=200)

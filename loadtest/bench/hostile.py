@@ -1,4 +1,4 @@
-"""`python -m loadtest hostile`: does `ingest check` stay bounded on malformed files, and account for all of them?"""
+"""`python -m loadtest hostile`: does `ingest check` stay within its limits on malformed files and count every row?"""
 
 import argparse
 import random
@@ -17,14 +17,14 @@ from loadtest.harness.process import ProcessResult
 BUG = 70
 Make = Callable[[int, random.Random], Iterator[bytes]]  # a number of bytes, at least
 HEADER = b"id,name,amount\n"
-BOMB_BYTES = 100_000_000  # a bomb that expands to less is none for `ingest`
-SOUND = "1,Ülkü,2\n".encode()  # the file is in the feed's encoding, then
+BOMB_BYTES = 100_000_000  # `ingest` does not treat a smaller expanded size as a bomb
+SOUND = "1,Ülkü,2\n".encode()  # shows that the file is in the feed's encoding
 CELL_LINE = b"one line of a quoted cell that goes on and on\n"
 
 
 @dataclass(frozen=True, slots=True)
 class HostileCase:
-    """One kind of file. `error` is the code `ingest check` must answer with, where only one is right."""
+    """One kind of file. `error` is the code that `ingest check` must return, where only one is correct."""
 
     name: str
     filling: bytes | Make
@@ -44,7 +44,7 @@ class HostileCase:
 
 
 def measure(case: HostileCase, total_bytes: int, seed: int, *, time_limit_s: float, peak_bytes: int) -> Document:
-    """Return the outcome of a case: `row_counts` and `reasons` of what was read, and `error` if that was not all.
+    """Return the outcome of a case: `row_counts` and `reasons` of the rows read, and `error` if reading stopped early.
 
     `exit_code` is None where the case was stopped at the time limit.
     """
@@ -97,7 +97,7 @@ def _wrong(case: HostileCase, error: str | None, row_counts: dict[str, int], acc
 
 
 def cases() -> list[HostileCase]:
-    """Return every case; what would already be refused as a header stands behind a sound one too."""
+    """Return every case. Content that would be rejected as a header also has a case with a valid header before it."""
     units = {"no line break": b"x", "quotes": b'"', "line breaks": b"\n", "delimiters": b",", "NUL bytes": b"\0"}
     rows = {
         "sound row, then rows of NUL bytes": b"\0\0\0\0\0\0\0\0,\0,1\n",
@@ -132,7 +132,7 @@ def _random(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
 
 
 def _tiny(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
-    """Yield sound rows, as many as there can be: what is kept for each row must not add up."""
+    """Yield valid rows of minimal length: state kept for each row must not accumulate."""
     made, number = 0, 0
     while made < total_bytes:
         portion = b"".join([b"%x,,\n" % n for n in range(number, number + 5000)])[: total_bytes - made]
@@ -146,7 +146,7 @@ def _bomb(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
 
 
 def _truncated(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
-    """Return a sound file's rows, all of them: only the gzip stream shows that its end is missing."""
+    """Return all rows of a valid file in a gzip stream without its end: nothing else shows that it is truncated."""
     return _gzipped(generation(total_bytes, chance.randrange(2**32)), end=zlib.Z_SYNC_FLUSH)
 
 
@@ -166,7 +166,7 @@ OPTIONS = {
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure all malformed files; 1 if one of them was a problem."""
+    """Measure all malformed files; return 1 if any of them was a problem."""
     fields = ("case", "exit_code", "seconds", "cpu_seconds", "peak_resident_bytes", "error", "reasons", "problems")
     limits = {"time_limit_s": arguments.time_limit, "peak_bytes": arguments.peak_megabytes * MB}
     wanted = [case for case in cases() if arguments.case is None or case.name in arguments.case]

@@ -1,4 +1,4 @@
-"""Parties side by side, in turns, each in a process of its own: what a file takes, less what an empty one takes."""
+"""Compare parties, in turns and each in its own process: the cost of a file, less that of a file with no rows."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ from loadtest.harness.results import origin, write_document
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A figure, and what it may be at least or at most."""
+    """A figure and its lower or upper bound."""
 
     what: str
     found: float
@@ -24,12 +24,12 @@ class Goal:
 
     @property
     def is_met(self) -> bool:
-        """Whether the figure is what it should be."""
+        """Whether the figure is within its bound."""
         return self.found >= (self.at_least or 0) and (self.at_most is None or self.found <= self.at_most)
 
     @property
     def bound(self) -> str:
-        """What the figure may be, in words."""
+        """The bound in words."""
         return f"at least {self.at_least:,.6g}" if self.at_most is None else f"at most {self.at_most:,.6g}"
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ def figure(document: Mapping[str, Any], path: str) -> Any:
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:
-    """Return the middle of some values, and how far apart they are.
+    """Return the median, minimum and maximum of some values.
 
     >>> spread([3, 1, 2])
     {'median': 2, 'min': 1, 'max': 3}
@@ -61,12 +61,12 @@ def spread(values: Iterable[float]) -> dict[str, float]:
 
 Document = dict[str, Any]  # as JSON takes it
 _TIMES = {"cpu_seconds": "cpu_second", "seconds": "second"}
-_LEAST_S = 1e-3  # what a file takes beyond the start-up is never less
+_LEAST_S = 1e-3  # lower limit for the time of a file beyond start-up
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A party's command for a file, that file and one that is a header alone, and what else the results say of it."""
+    """A party's command for a file, that file, one with only a header, and more fields for the results."""
 
     command: Callable[[Sample], list[str]]
     sample: Sample
@@ -74,12 +74,12 @@ class Case:
     about: Document = field(default_factory=dict)
 
 
-Turn = tuple[ProcessResult, Mapping[str, float]]  # what one run took, and what was counted meanwhile
+Turn = tuple[ProcessResult, Mapping[str, float]]  # the result of one run, and the counts taken during it
 Run = Callable[[list[str], Sample], Turn]  # runs a command for a file, and raises if its answer is wrong
 
 
 def checked(check: Callable[[ProcessResult, Sample], Mapping[str, float] | None]) -> Run:
-    """Return a `Run` with no endpoints around it; `check` returns what was counted, None where the answer is wrong."""
+    """Return a `Run` without endpoints; `check` returns the counts, or None where the output is wrong."""
 
     def run(command: list[str], sample: Sample) -> Turn:
         ran = process.run(command, cwd=ROOT, env=environment())
@@ -93,9 +93,9 @@ def checked(check: Callable[[ProcessResult, Sample], Mapping[str, float] | None]
 
 
 def measure(cases: Sequence[Case], repeat: int, run: Run, *, unit: str = "rows") -> list[Document]:
-    """Return what each case took.
+    """Return the time and memory that each case took.
 
-    Cases take turns, so that a noisy moment does not hit one alone.
+    Cases take turns, so that other load on the machine does not affect only one of them.
     """
     turns: list[tuple[list[Turn], list[Turn]]] = [([], []) for _ in cases]
     for _ in range(repeat):
@@ -106,7 +106,7 @@ def measure(cases: Sequence[Case], repeat: int, run: Run, *, unit: str = "rows")
 
 
 def _document(case: Case, starts: list[Turn], loads: list[Turn], unit: str) -> Document:
-    """Return what a case took. Rates are without start-up but for those that say so; CPU is user and system time."""
+    """Return what a case took. Rates exclude start-up unless their name says so; CPU is user and system time."""
     found: Document = {**case.about, "file_bytes": case.sample.file_bytes, "rows": case.sample.rows}
     amount = case.sample.rows if unit == "rows" else case.sample.file_bytes / MB
     for name, rate in _TIMES.items():
@@ -123,7 +123,7 @@ def _document(case: Case, starts: list[Turn], loads: list[Turn], unit: str) -> D
 
 
 def printed(ran: ProcessResult) -> Document:
-    """Return what a process printed as JSON; nothing where it did not come so far."""
+    """Return what a process printed as JSON; an empty document where it printed none."""
     try:
         found: Document = json.loads(ran.output)
     except ValueError:
@@ -132,7 +132,7 @@ def printed(ran: ProcessResult) -> Document:
 
 
 def show(measured: Document, *fields: str) -> Document:
-    """Print some fields of a measurement in a line, spreads as `median (min - max)`; return what was measured."""
+    """Print some fields of a measurement in one line, spreads as `median (min - max)`; return the measurement."""
     print("; ".join(f"{field.replace('_', ' ')} {_shown(measured[field])}" for field in fields), flush=True)
     return measured
 

@@ -1,8 +1,8 @@
-"""The programs that benches run side by side, the product's and others', each alone in a process.
+"""The programs that benches compare, the product's and others', each in its own process.
 
-`python -m loadtest.bench.peers NAME FILE` reads, `NAME URL FEED` writes, and prints what came of it as JSON. Each
-imports its libraries itself, so that start-up and memory are its own. pandas is not among them: where it is installed,
-pyarrow imports it too, and every other party would have its modules and 10 MB more.
+`python -m loadtest.bench.peers NAME FILE` reads, `NAME URL FEED` writes, and prints the result as JSON. Each imports
+its libraries itself, so that it is charged only for its own start-up and memory. pandas is not among them: where it is
+installed, pyarrow imports it too, and every other party would load its modules and need 10 MB more.
 """
 
 import csv
@@ -27,13 +27,13 @@ CONVERSIONS: dict[str, Callable[[str], object]] = {"N": Decimal, "BOOL": {"true"
 
 
 def dict_reader(path: Path) -> Iterator[dict[str, str]]:
-    """Yield a file's rows as the standard library has them, every cell a string."""
+    """Yield a file's rows as the standard library reads them, every cell a string."""
     with path.open(encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)
 
 
 def bare_pyarrow(path: Path, *, line_breaks: bool = False) -> "pa.Table":
-    """Return the whole file as a table of text, read by one thread. pyarrow must know of line breaks beforehand."""
+    """Return the whole file as a table of text, read by one thread. Quoted line breaks must be announced."""
     import pyarrow as pa
     from pyarrow import csv
 
@@ -84,7 +84,7 @@ def _opened(path: Path, feed: Any) -> "Reader":
 
 
 def loop(url: str, feed: str) -> int:
-    """Load an object as it is usually done: `csv.DictReader` over S3's body, `batch_writer`; return its rows.
+    """Load an object in the usual way, `csv.DictReader` over S3's body and `batch_writer`; return its number of rows.
 
     Types are those of the feeds file: Decimal, bool, and no attribute where the cell is empty.
     """
@@ -94,7 +94,7 @@ def loop(url: str, feed: str) -> int:
 
 
 def single_loop(url: str, mode: str) -> int:
-    """Load an object by a call of boto3 for each row, as a feed of `modes.toml` asks for it; return its rows."""
+    """Load an object by one boto3 call for each row, as a feed of `modes.toml` requires; return its number of rows."""
     table, items = _for_loop(url, MODES, mode)
     return sum(bool(_update(table, item) if mode == "update" else _put(table, item, mode)) for item in items)
 

@@ -1,4 +1,4 @@
-"""`python -m loadtest bench plan`: how fast a large file is cut into segments, in MB per CPU-second, read from disk."""
+"""`python -m loadtest bench plan`: how fast a large file on disk is split into segments, in MB per CPU-second."""
 
 import argparse
 import os
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def plan(kind: str, total_bytes: int, repeat: int, seed: int, command: tuple[str, ...] = COMMAND) -> Document:
-    """Return what planning took for a file of a kind."""
+    """Return the time and memory that planning took for a kind of file."""
     with tempfile.TemporaryDirectory() as folder:
         files = samples(Path(folder), total_bytes, seed, kind=kind)
         case = Case(lambda sample: [*command, str(sample.path)], *files, {"kind": kind})
@@ -33,9 +33,9 @@ def plan(kind: str, total_bytes: int, repeat: int, seed: int, command: tuple[str
 
 
 def segments_found(ran: ProcessResult, sample: Sample) -> Document | None:
-    """Return how many segments were found, if they cover the rows and each begins with a row's key.
+    """Return the number of segments, or None unless they cover all rows and each begins with a row's key.
 
-    A key stands nowhere else; physical lines end with a line feed.
+    Keys occur only at the beginning of a row; physical lines end with a line feed.
     """
     found = printed(ran)
     with sample.path.open("rb") as file:

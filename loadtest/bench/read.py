@@ -1,4 +1,4 @@
-"""`python -m loadtest bench read`: readers of CSV side by side on the same local files, in speed and peak memory."""
+"""`python -m loadtest bench read`: speed and peak memory of several CSV readers on the same local files."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ INGEST, CHECK, PYARROW = "ingest", "ingest check", "bare pyarrow"
 READERS = {INGEST: "ingest", CHECK: "", "csv.DictReader": "csv", PYARROW: "pyarrow"}
 KINDS = {"quote-free": QUOTE_FREE, "fully quoted": LINE_BREAKS}
 SHARES = {"quote-free": 0.6, "fully quoted": 0.3}  # of bare pyarrow's rows per CPU-second
-GROWTH = 1.1  # of the peak, from the smallest file to the largest
+GROWTH = 1.1  # factor of peak memory from the smallest file to the largest
 
 OPTIONS = {
     "megabytes": ({"type": int, "action": "append"}, "file size; repeat (default 100 and 400)"),
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def read(kind: str, total_bytes: int, arguments: argparse.Namespace) -> list[Document]:
-    """Return what each reader took for a file of a kind and size."""
+    """Return the time and memory that each reader took for a file of a kind and size."""
     fields = ("reader", "kind", "file_bytes", "rows_per_cpu_second", "peak_resident_bytes")
     with tempfile.TemporaryDirectory() as folder:
         files = samples(Path(folder), total_bytes, arguments.seed, kind=KINDS[kind])
@@ -41,7 +41,7 @@ def read(kind: str, total_bytes: int, arguments: argparse.Namespace) -> list[Doc
 
 
 def command(reader: str, kind: str, sample: Sample) -> list[str]:
-    """Return the command with which a reader reads a file of a kind; it prints how many rows that has."""
+    """Return the command by which a reader reads a file of a kind; it prints the file's number of rows."""
     if reader == CHECK:
         return ingest("check", str(sample.path), sample.shape)
     allows = "-line-breaks" if reader == PYARROW and KINDS[kind] == LINE_BREAKS else ""

@@ -1,7 +1,7 @@
-"""`python -m loadtest bench refresh`: two bills of a file with few changes, in the units that the simulator counts.
+"""`python -m loadtest bench refresh`: the cost of two ways to reload a file with few changes, in simulated units.
 
-The same file is loaded again with some rows changed: written as a whole, and with `skip_unchanged`. Cents are those of
-a million rows.
+The same file is loaded again with some rows changed: once with every row written, once with `skip_unchanged`. Cents
+are per million rows.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def refreshed(folder: Path, items: str, rows: int) -> Iterator[Document]:
-    """Yield what a refresh of items of a size takes in each way, and what `ingest plan --against-table` expects."""
+    """Yield the units of a refresh in each way for items of a size, and what `ingest plan --against-table` expects."""
     before, after, feeds = folder / "before.csv", folder / "after.csv", folder / "feeds.toml"
     write_rows(before, rows, NOTES[items], changed=0)
     write_rows(after, rows, NOTES[items], changed=CHANGED)
@@ -56,7 +56,7 @@ def refreshed(folder: Path, items: str, rows: int) -> Iterator[Document]:
 
 
 def write_rows(path: Path, rows: int, note: int, *, changed: float) -> None:
-    """Write rows of `id,price,note`; the price of that share of them, spread evenly, is another one."""
+    """Write rows of `id,price,note`; a share `changed` of them, evenly spread, have a different price."""
     step = round(1 / changed) if changed else rows + 1
     lines = (f"R{n:08d},{n % 90}.{5 if n % step else 7},{'n' * note}\n" for n in range(1, rows + 1))
     path.write_text("id,price,note\n" + "".join(lines), encoding="utf-8")

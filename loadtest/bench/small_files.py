@@ -1,7 +1,7 @@
-"""`python -m loadtest bench small-files`: how many small files a second the function loads, and what it asks for each.
+"""`python -m loadtest bench small-files`: small files that the function loads per second, and its calls for each.
 
-Each worker is a process that answers batches of ten messages one after another, as in Lambda; the ledger, the queue
-and the event bus agree to everything at once, so that no emulator is in the way.
+Each worker is a process that handles batches of ten messages one after another, as in Lambda. The ledger, the queue
+and the event bus accept each request immediately, so that no emulator limits the speed.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from loadtest.simulator.service import Answer
 
 FILE_BYTES = 55_000  # 500 rows
 WORKERS = (1, 4)
-Batch = dict[str, Any]  # an event of Lambda
+Batch = dict[str, Any]  # a Lambda event
 FILES_PER_SECOND = 128  # twice what the local stack's emulator lets through
 
 OPTIONS = {"files": (1000, "how many files at once"), "repeat": (5, "loads of each number of workers")}
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def measure(workers: int, arguments: argparse.Namespace) -> Document:
-    """Return what a number of workers took for all files, and the calls that each file takes."""
+    """Return the time that this number of workers took for all files, and the calls for each file."""
     found: Document = {"workers": workers, "files": arguments.files}
     with tempfile.TemporaryDirectory() as folder:
         found["rows"], batches = write_files(Path(folder), arguments.files, arguments.seed)
@@ -53,7 +53,7 @@ def measure(workers: int, arguments: argparse.Namespace) -> Document:
 
 
 def write_files(folder: Path, files: int, seed: int) -> tuple[int, list[Batch]]:
-    """Write the feeds and the files, of the same rows; return a file's rows and the messages about all in batches."""
+    """Write the feeds and files with equal rows; return the rows of a file, and all messages in batches."""
     shutil.copy(FEEDS, folder / FEEDS_FILE)
     sample, messages = write_sample(folder, FILE_BYTES, seed), []
     for number in range(files):
@@ -65,7 +65,7 @@ def write_files(folder: Path, files: int, seed: int) -> tuple[int, list[Batch]]:
 
 
 def load(folder: Path, batches: list[Batch], workers: int, rows: int) -> Document:
-    """Load all files once; return the seconds, those of the workers' CPUs, and the calls by name."""
+    """Load all files once; return the seconds, the workers' CPU seconds, and the calls by name."""
     calls: Counter[str] = Counter()
 
     def answer(target: str, body: bytes) -> Answer:
@@ -92,11 +92,11 @@ def load(folder: Path, batches: list[Batch], workers: int, rows: int) -> Documen
 
 
 def _started(folder: Path, number: int, env: dict[str, str], **answered: list[Batch]) -> Any:
-    """Start a worker that answers the first batches, waits, and answers all of its own."""
+    """Start a worker that handles the first batches, waits, and then handles all of its own."""
     events = {name: folder / f"worker-{number}-{name}.json" for name in answered}
     for name, batches in answered.items():
         events[name].write_text(json.dumps(batches))
     command = [sys.executable, "-P", str(PROBE), str(folder)]
     command += [f"first={events['first']}", "waited=-", f"all={events['all']}"]
-    with (folder / f"worker-{number}.log").open("wb") as log:  # what the function prints costs it something, too
+    with (folder / f"worker-{number}.log").open("wb") as log:  # the cost of logging counts too
         return subprocess.Popen(command, env=env, cwd=ROOT, stdin=-1, stdout=log, stderr=-1, text=True)  # -1: PIPE

@@ -1,4 +1,4 @@
-"""What is around a measured process: the files of a bench, endpoints as processes of their own, the environment.
+"""What a measured process needs: the files of a bench, endpoints in their own processes, environment variables.
 
 Files are made by `loadtest.workload`: of 5, 10 or 40 columns, plain or fully quoted.
 """
@@ -26,12 +26,12 @@ MB = 1_000_000
 SHAPES = ("narrow", "mixed", "wide")  # 51, 110 and 924 bytes a row; each is the feed of that name
 # The last two have recipes of their own.
 QUOTE_FREE, QUOTED, LINE_BREAKS = "quote-free", "quoted", "quoted, line breaks"
-KEY = rb'"?00000-[0-9]'  # what each row begins with, and nothing within a row
+KEY = rb'"?00000-[0-9]'  # begins each row, and occurs nowhere within one
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A file of a bench; it lies in a folder that stands for a bucket."""
+    """A file of a bench, in a folder that represents a bucket."""
 
     path: Path
     shape: str
@@ -45,16 +45,16 @@ class Sample:
 
     @property
     def url(self) -> str:
-        """Where an S3 endpoint that serves the folder has it."""
+        """The URL of its object on an S3 endpoint that serves the folder."""
         return f"s3://{BUCKET}/{self.key}"
 
 
 def generation(
     total_bytes: int, seed: int, *, shape: str = "mixed", kind: str = QUOTE_FREE, rows: int = 0, **more: str
 ) -> Generation:
-    """Return a file, to be iterated for its bytes: at most `total_bytes`; with 0, a header and this number of `rows`.
+    """Return a file; iterate it for its bytes. It has at most `total_bytes`, or, with 0, a header and `rows` rows.
 
-    `more` is what its recipe says otherwise.
+    `more` overrides fields of its recipe.
     """
     recipe = RECIPES / f"{shape if kind == QUOTE_FREE else _in_path(kind)}.toml"
     fields = tomllib.loads(recipe.read_text(encoding="utf-8")) | {"size": total_bytes or None, "seed": seed, **more}
@@ -76,7 +76,7 @@ def _in_path(kind: str) -> str:
 
 
 def samples(folder: Path, total_bytes: int, seed: int, *, rows: int = 0, **which: Any) -> tuple[Sample, Sample]:
-    """Write a file, and one that is its header alone; return both."""
+    """Write a file, and one with only its header; return both."""
     return write_sample(folder, total_bytes, seed, rows=rows, **which), write_sample(folder, 0, seed, **which)
 
 
@@ -84,7 +84,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class EndpointProcess:
-    """`python -m loadtest simulator` or `s3-server` for the length of a `with` block; `statistics` are there after."""
+    """`python -m loadtest simulator` or `s3-server` for the length of a `with` block; then it has `statistics`."""
 
     def __init__(self, *arguments: str, tls: bool = False) -> None:
         self._command = [sys.executable, "-m", "loadtest", *arguments]
@@ -116,9 +116,9 @@ def simulator(**settings: Any) -> EndpointProcess:
 
 
 def environment(**endpoints: str) -> dict[str, str]:
-    """Return what a process finds these endpoints by, and nothing else that AWS clients look at.
+    """Return the environment that points AWS clients to these endpoints; it has no other setting for them.
 
-    A shell's PYTHONDONTWRITEBYTECODE is left out: each start would compile all that it imports, as a user's does not.
+    A shell's PYTHONDONTWRITEBYTECODE is removed: with it each start compiles all its modules, unlike a user's.
     """
     others = re.compile(r"AWS_.*|.*_proxy|PYTHONDONTWRITEBYTECODE", re.IGNORECASE)
     found = {name: value for name, value in os.environ.items() if not others.fullmatch(name)}
@@ -129,14 +129,14 @@ def environment(**endpoints: str) -> dict[str, str]:
 
 
 def trusting(folder: Path, *endpoints: EndpointProcess) -> dict[str, str]:
-    """Return what makes a process trust the certificates of endpoints, if they have some."""
+    """Return the variables that make a process trust the endpoints' certificates, if they have any."""
     authorities = [endpoint.ca_file.read_text() for endpoint in endpoints if endpoint.ca_file]
     (folder / "ca.pem").write_text("".join(authorities))
     return {"AWS_CA_BUNDLE": str(folder / "ca.pem")} if authorities else {}
 
 
 def ingest(command: str, target: str, feed: str, feeds: Path = FEEDS) -> list[str]:
-    """Return a command of the product with a file of a feed of the load tests; it prints JSON."""
+    """Return a command line of the product for a target and a feed of the load tests; it prints JSON."""
     return [sys.executable, "-m", "ingest", command, target, "--feeds", str(feeds), "--feed", feed, "--json"]
 
 

@@ -1,6 +1,6 @@
-"""`python -m loadtest bench write`: `ingest load` beside the usual boto3 loop, from a file in S3 to acknowledged items.
+"""`python -m loadtest bench write`: `ingest load` and the usual boto3 loop, from a file in S3 to acknowledged items.
 
-Parts are measured one by one; the results of those that are not asked for are kept.
+Parts are measured one by one; earlier results of parts that are not selected are kept.
 """
 
 import argparse
@@ -24,10 +24,10 @@ from loadtest.harness import process
 from loadtest.harness.results import origin, write_document
 
 INGEST, LOOP = "ingest load", "boto3 loop"
-LOOP_SHARE = 30  # of the product's file is what the loop gets: it is about as much slower
+LOOP_SHARE = 30  # the loop's file is this much smaller than the product's: it is about that much slower
 LATENCIES_MS = (0, 5, 10, 15)
 JUDGED_LATENCY_MS = 10
-MODES_SHARE = 8  # of the product's file where each row is a request
+MODES_SHARE = 8  # files are this much smaller where each row is a request
 MEMORY_FACTORS = (2, 20)  # of --megabytes
 
 WHOLE = (  # rows, shape, order of the keys
@@ -37,7 +37,7 @@ WHOLE = (  # rows, shape, order of the keys
     (200_000, "wide", "sorted"),
     (1_000_000, "mixed", "random"),
 )
-WHOLE_LOOP_SHARE = 10  # of the rows is what the loop gets, at least the fewest
+WHOLE_LOOP_SHARE = 10  # the loop gets 1 / this of the rows, but at least the rows of the smallest case
 
 WHOLE_TIMES_THE_LOOP = dict(zip(WHOLE[1:4], (55, 60, 35), strict=True))
 WHOLE_PEAK_MB = {"sorted": 190, "random": 230}
@@ -56,7 +56,7 @@ SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A folder for files, how large they are, and how often each is loaded."""
+    """A folder for files, their size, and how often each is loaded."""
 
     folder: Path
     total_bytes: int
@@ -64,12 +64,12 @@ class Bench:
     seed: int
 
     def case(self, party: str, total_bytes: int, *, shape: str = "mixed", mode: str = "put", **of: Any) -> Case:
-        """Return a party's case with a file of a shape, and of a size, or of a number of `rows`, by `key_order`."""
+        """Return a party's case: a file of a shape and a size, or, in `of`, of a number of `rows` by `key_order`."""
         files = samples(self.folder, total_bytes, self.seed, shape=shape, **of)
         return Case(partial(_command, party, mode), *files, {"party": party, "shape": shape, "mode": mode, **of})
 
     def measure(self, cases: Sequence[Case], *, tls: bool = False, latency_ms: int = 0) -> Iterator[Document]:
-        """Yield what each case took, each run with a simulator of its own."""
+        """Yield what each case took; each run has its own simulator."""
         with surroundings.EndpointProcess("s3-server", str(self.folder), *["--tls"] * tls, tls=tls) as s3:
 
             def run(command: list[str], sample: Sample) -> Turn:
@@ -94,13 +94,13 @@ def _command(party: str, mode: str, sample: Sample) -> list[str]:
 
 
 def shapes(bench: Bench) -> Iterator[Document]:
-    """Yield the product beside the loop, for each shape, without TLS and with it."""
+    """Yield the product and the loop for each shape, without TLS and with it."""
     for shape in SHAPES:
         yield from _beside_the_loop(bench, bench.total_bytes, shape=shape)
 
 
 def modes(bench: Bench) -> Iterator[Document]:
-    """Yield the product beside boto3's call for each row, on the same conditions, without TLS and with it."""
+    """Yield the product and one boto3 call for each row, with the same conditions, without TLS and with it."""
     for mode in tomllib.loads(MODES.read_text(encoding="utf-8"))["feeds"]:
         yield from _beside_the_loop(bench, bench.total_bytes // MODES_SHARE, mode=mode)
 
@@ -112,21 +112,21 @@ def _beside_the_loop(bench: Bench, total_bytes: int, **about: str) -> Iterator[D
 
 
 def latency(bench: Bench) -> Iterator[Document]:
-    """Yield the product beside the loop, against simulators of several latencies."""
+    """Yield the product and the loop, against simulators of several latencies."""
     cases = [bench.case(INGEST, bench.total_bytes), bench.case(LOOP, bench.total_bytes // LOOP_SHARE // 3)]
     for latency_ms in LATENCIES_MS:
         yield from bench.measure(cases, latency_ms=latency_ms)
 
 
 def memory(bench: Bench) -> Iterator[Document]:
-    """Yield the product on a file, and on one ten times as large. Once each: it is the peak that counts."""
+    """Yield the product on a file, and on one ten times as large; one run each, as only the peak matters."""
     once = replace(bench, repeat=1)
     for factor in MEMORY_FACTORS:
         yield from once.measure([bench.case(INGEST, factor * bench.total_bytes)])
 
 
 def whole(bench: Bench) -> Iterator[Document]:
-    """Yield whole processes, start included: the product, and the loop on a tenth of the rows; and `--help`."""
+    """Yield whole processes, start-up included: the product, the loop on a tenth of the rows, and `--help`."""
     command, env = [sys.executable, "-m", "ingest", "--help"], surroundings.environment()
     help_s = statistics.median(process.run(command, cwd=ROOT, env=env).cpu_seconds for _ in range(2 * bench.repeat + 1))
     for rows, shape, key_order in WHOLE:
@@ -202,7 +202,7 @@ def _judge_whole(measured: list[Document]) -> Iterator[Goal]:
 
 
 def whole_cpu_s(one: Document) -> float:
-    """Return a case's CPU seconds, start included; of a party that got a share of the rows, those of all of them."""
+    """Return a case's CPU seconds, start-up included, scaled to all rows if the party got only a share of them."""
     start_s = float(one["start_up_cpu_seconds"])
     return start_s + float(one["cpu_seconds"]["median"] - start_s) * int(one["of_rows"]) / int(one["rows"])
 

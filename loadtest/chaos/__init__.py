@@ -1,5 +1,5 @@
-"""Runs in which workers are killed and services fail: many small files (`chaos`), and files of gigabytes (`huge`).
+"""Runs with killed workers and failing services: many small files (`chaos`), and files of gigabytes (`huge`).
 
-Not in here: what stands around the workers (`harness.testbed`), how files are made (`workload`), and who judges what
-came of them (`checker`).
+Not in here: the workers' environment (`harness.testbed`), how files are made (`workload`), and how results are judged
+(`checker`).
 """

@@ -1,6 +1,6 @@
-"""`python -m loadtest huge`: a plain file with kills, a gzip file over hand-overs, and what the ledger costs.
+"""`python -m loadtest huge`: a plain file whose workers are killed, a gzip file with hand-overs, and the ledger's cost.
 
-Each file must be complete and exact, whatever happened to its workers.
+Each file must be loaded completely and exactly, whatever happened to its workers.
 """
 
 import argparse
@@ -36,13 +36,13 @@ _COSTS = {1_000: 50, 1_000_000: 20, 10_000_000: 5, 200_000_000: 1}  # files by s
 
 @dataclass(frozen=True, kw_only=True)
 class HugeCase(TestbedSettings):
-    """What is loaded, and how its workers fare. `kill_every_s` 0: none is killed."""
+    """The files to load, and the faults of their workers. `kill_every_s` 0: no worker is killed."""
 
     name: str
     sizes: Sequence[int]
     is_gzip: bool = False
     kill_every_s: float = 0.0
-    aims: Mapping[str, int] = field(default_factory=dict)  # kills and hand-overs that there are to be at least
+    aims: Mapping[str, int] = field(default_factory=dict)  # minimum number of kills or hand-overs
     feeds: Path = FEEDS
     tables: Mapping[str, Table] = field(default_factory=lambda: {TABLE: Table(Key("id"))})
     checkpoint_s: int = 5
@@ -61,7 +61,7 @@ def perform(case: HugeCase) -> dict[str, Any]:
         files = [write(here.objects, case, number) for number in range(len(case.sizes))]
         here.fleet.wait_until_ready()
         seconds = _load(here, case, files)
-        here.watch(lambda: not stack_client.depth())  # messages of killed workers come back
+        here.watch(lambda: not stack_client.depth())  # messages of killed workers are redelivered
         here.settle()
         found, replayed = here.end()
         result = {
@@ -77,7 +77,7 @@ def perform(case: HugeCase) -> dict[str, Any]:
 
 
 def write(objects: Path, case: HugeCase, number: int) -> Expected:
-    """Write a file to where S3 serves it from; return what must become of it."""
+    """Write a file to the folder that S3 serves; return its expected outcome."""
     path = objects / f"{PREFIX}{number}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     about: dict[str, Any] = {"columns": _COLUMNS, "defects": _DEFECTS, "seed": case.seed, "file": number}
@@ -90,7 +90,7 @@ def write(objects: Path, case: HugeCase, number: int) -> Expected:
 
 
 def _load(here: Testbed, case: HugeCase, files: Sequence[Expected]) -> float:
-    """Send notifications of the files; return how many seconds passed until the last had ended."""
+    """Send notifications of the files; return the seconds until the last one had ended."""
     begun_s, client = time.monotonic(), here.stack_client
     for number, file in enumerate(files):
         client.send(client.notification(file.key, sequencer=f"{number:016X}", etag=file.etag, size=file.bytes))
@@ -117,7 +117,7 @@ def _missed_aims(case: HugeCase, result: Mapping[str, Any]) -> list[str]:
 
 
 def cases(arguments: argparse.Namespace) -> list[HugeCase]:
-    """Return what is to be loaded."""
+    """Return the cases to run."""
     seed, workers = arguments.seed, (0.0,) * arguments.workers
     plain: dict[str, Any] = {
         "sizes": [arguments.plain_mb * MB],
@@ -147,7 +147,7 @@ OPTIONS = {
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load all; return 1 if anything is wrong. What earlier runs found of other cases stays in the result."""
+    """Run all cases; return 1 if anything is wrong. The result file keeps earlier results of other cases."""
     out: Path = arguments.out
     known = {case["case"]: case for case in json.loads(out.read_text())["cases"]} if out.exists() else {}
     results = list(map(perform, cases(arguments)))

@@ -1,4 +1,4 @@
-"""`python -m loadtest chaos`: files are dropped, workers killed and stopped; then quiet, and what is wrong."""
+"""`python -m loadtest chaos`: drop files while workers are killed and frozen, wait until all is quiet, and judge."""
 
 import argparse
 import random
@@ -18,7 +18,7 @@ from loadtest.harness import testbed
 from loadtest.harness.results import origin, write_document
 from loadtest.harness.testbed import Every, Testbed, fared, figures
 
-FREEZE_LEASES = 1.6  # so long a worker is stopped: its lease has run out when it goes on
+FREEZE_LEASES = 1.6  # a worker is frozen for this many leases: its lease has expired when it continues
 REPORT_EVERY_S = 10.0
 _GIVEN = ("seed", "kill_every_s", "deploy_every_s", "throttled", "max_receive_count", "patience_s")
 _FARED = ("kills", "deployments", "begun_anew", "deliveries", "hand_overs")
@@ -28,7 +28,7 @@ Report = Callable[[str], None]
 
 @dataclass(slots=True)
 class ChaosRun:
-    """A run that is under way."""
+    """A run in progress."""
 
     settings: ChaosSettings
     testbed: Testbed
@@ -36,7 +36,7 @@ class ChaosRun:
     reconcile: Every
 
     def inject_faults(self, report: Report) -> None:
-        """Drop files and make trouble for as long as the settings say."""
+        """Drop files, and kill, freeze and deploy workers, for the time in the settings."""
         settings, fleet, chance = self.settings, self.testbed.fleet, random.Random(self.settings.seed + 2)
         kill = Every(settings.kill_every_s, chance, fleet.kill_one)
         freeze = Every(settings.freeze_every_s, chance, lambda: fleet.freeze_one(FREEZE_LEASES * settings.lease_s))
@@ -46,12 +46,12 @@ class ChaosRun:
         self._watch(lambda: False, report, *things, patience_s=settings.seconds)
 
     def deploy(self) -> None:
-        """Give some of the workers other settings, while others work on with those they have."""
+        """Restart half of the workers with other settings, while the others continue with theirs."""
         fleet = self.testbed.fleet
         fleet.deploy(self.settings.deployment(fleet.deployments, self.testbed.folder))
 
     def settle(self, report: Report) -> None:
-        """Let the workers finish what there is, without further trouble; faults of the services go on."""
+        """Wait for the workers to finish, without further kills or freezes; faults of the services continue."""
         self.testbed.fleet.thaw()
         self._watch(self._is_quiet, report)
 
@@ -78,11 +78,11 @@ class ChaosRun:
             self.dropper.drop()
 
     def _open_bytes(self) -> int:
-        """Return how many bytes of files are dropped and have not ended."""
+        """Return the total size of dropped files that have not ended."""
         return sum(file.bytes for file in self.dropper.files if (file.key, file.etag) not in self.testbed.ended)
 
     def _is_quiet(self) -> bool:
-        """Return whether all that must end has ended, also the turn of a killed reconciler; nothing is left to do."""
+        """Return whether all files that must end are reported, and no message, work or reconciler's lease is left."""
         awaited = {(file.key, file.etag) for file in self.dropper.files if "" not in file.statuses}
         if self.dropper.has_more or not awaited <= self.testbed.ended or self.testbed.stack_client.depth():
             return False
@@ -90,7 +90,7 @@ class ChaosRun:
         return all("reported" in entry for entry in filter(is_file, ledger)) and not any(unfinished(ledger))
 
     def _state(self) -> str:
-        """Return how things stand, as one line."""
+        """Return the progress as one line."""
         here = self.testbed
         return (
             f"{time.monotonic() - here.begun_s:5.0f} s: {len(self.dropper.files)} files dropped, "
@@ -100,7 +100,7 @@ class ChaosRun:
 
 
 def perform(settings: ChaosSettings, report: Report) -> dict[str, Any]:
-    """Run to the end; return its figures and problems. `report` gets a line now and then."""
+    """Run to the end; return its figures and problems. `report` gets a progress line from time to time."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, begun(settings, Path(folder)) as begun_run:
         begun_run.inject_faults(report)
         begun_run.settle(report)
@@ -114,7 +114,7 @@ def perform(settings: ChaosSettings, report: Report) -> dict[str, Any]:
 
 @contextmanager
 def begun(settings: ChaosSettings, folder: Path) -> Iterator[ChaosRun]:
-    """Give a run whose workers wait for work, for the length of the block."""
+    """Yield a run whose workers wait for messages; it ends with the block."""
     with testbed.deployed(settings) as stack_client, testbed.begun(settings, folder, stack_client) as here:
         reconcile = Every(settings.reconcile_every_s, None, lambda: stack_client.send(RECONCILE_MESSAGE))
         yield ChaosRun(settings, here, Dropper(stack_client, settings, time.monotonic), reconcile)
@@ -131,7 +131,7 @@ OPTIONS = {
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run; return 1 if anything is wrong."""
+    """Perform the run; return 1 if anything is wrong."""
     given = {name: value for name, value in vars(arguments).items() if name in _GIVEN}
     settings = ChaosSettings(seconds=60 * arguments.minutes, **given)
     found = perform(settings, lambda line: print(line, flush=True))

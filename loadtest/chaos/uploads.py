@@ -1,4 +1,4 @@
-"""What a chaos run is to do; what it drops: files with a known outcome, poison, messages twice, late or never."""
+"""The settings of a chaos run, and what it drops: files with a known outcome, poison, late or duplicate messages."""
 
 import heapq
 import itertools
@@ -21,7 +21,7 @@ FEEDS = Path(__file__).parent / "feeds.toml"
 FEED, TABLE, PREFIX, NO_FEED_PREFIX = "drops", "ChaosRows", "drops/", "no-feed/"
 CHANGES_TABLE, CHANGES_PREFIX = "ChaosChanges", "changes/"
 KB, MB = 1_000, 1_000_000
-RECORD_BYTES = (1 << 20, 6 << 20, 12 << 20)  # blocks are 4 MiB, and no smaller than a record may be
+RECORD_BYTES = (1 << 20, 6 << 20, 12 << 20)  # a block is 4 MiB, or as large as the largest record allowed
 SEGMENT_FACTORS = (1, 2, 3)
 TABLES = {TABLE: Table(Key("customer"), Key("id")), CHANGES_TABLE: Table(Key("account"), Key("entry"))}
 SIZES = (KB, KB, 5 * KB, 20 * KB, 100 * KB, 300 * KB, MB, 2 * MB, 5 * MB, 9 * MB, 20 * MB)
@@ -29,9 +29,9 @@ SIZES = (KB, KB, 5 * KB, 20 * KB, 100 * KB, 300 * KB, MB, 2 * MB, 5 * MB, 9 * MB
 
 @dataclass(frozen=True, kw_only=True)
 class ChaosSettings(TestbedSettings):
-    """What a chaos run is to do. `_every_s` are mean times between two such troubles."""
+    """The settings of a chaos run. `_every_s` are mean times between two such faults."""
 
-    seconds: float  # how long files are dropped and troubles made; then all is left to settle
+    seconds: float  # time of dropping files and injecting faults; then the run waits until all has settled
     feeds: Path = FEEDS
     tables: Mapping[str, Table] = field(default_factory=lambda: dict(TABLES))
     kept: frozenset[str] = frozenset({CHANGES_TABLE})
@@ -40,29 +40,29 @@ class ChaosSettings(TestbedSettings):
     function_s: float = 40.0
     segment_bytes: int = 9 * MB
     redeliver: float = 0.05
-    # More than the stack's 5: workers live for half a minute, and each that is killed has spent a delivery of each.
+    # More than the stack's 5: workers live for half a minute, and a killed one has used a delivery of each message.
     max_receive_count: int = 15
     cut_share: float = 0.1
     kill_every_s: float = 5.0
-    freeze_every_s: float = 40.0  # a worker is stopped for longer than a lease
-    deploy_every_s: float = 30.0  # half of the workers get other settings; 0: never
-    open_bytes: int = 60 * MB  # no more is dropped while this many bytes of files have not ended
-    sizes: tuple[int, ...] = SIZES  # to choose from; each as likely as the others
-    # Files of changes that share their keys: the rows of each, and by how much they are longer: such files are split.
+    freeze_every_s: float = 40.0  # a worker is frozen for longer than a lease
+    deploy_every_s: float = 30.0  # half of the workers restart with other settings; 0: never
+    open_bytes: int = 60 * MB  # nothing is dropped while files of this total size have not ended
+    sizes: tuple[int, ...] = SIZES  # chosen with equal probability
+    # Files of changes that share their keys: rows of each file, and extra bytes of each row, which make it split.
     histories: tuple[tuple[int, int], ...] = ((50, 0), (2_000, 0), (8_000, 1_500))
-    throttled: float = 0.3  # the share of write requests, half of them in part; however much is sent
+    throttled: float = 0.3  # the share of write requests, at any rate; for half of it single items are throttled
     stuck_s: float = 60.0
     reconcile_every_s: float = 20.0
 
     def environment(self) -> dict[str, str]:
-        """Return what the workers' variables say beside those of the deployed function, or otherwise."""
+        """Return variables that the workers have in addition to the deployed function's, or with other values."""
         return {**super().environment(), Env.STUCK_S: str(self.stuck_s)}
 
     def deployment(self, number: int, folder: Path) -> dict[str, str]:
-        """Write the feeds file of a deployment to a folder; return what its workers' variables say otherwise.
+        """Write the feeds file of a deployment to a folder; return the variables that differ for its workers.
 
-        Files are cut elsewhere by each: segments have other sizes, and so have blocks, as larger records are allowed.
-        One deployment in two has the feed under another name.
+        Each deployment splits files differently: segment sizes vary, and so do block sizes, with the largest record
+        allowed. Half of the deployments rename the feed.
         """
         chance = random.Random(f"{self.seed} {number}")
         name = chance.choice([FEED, f"{FEED}_renamed"])
@@ -74,7 +74,7 @@ class ChaosSettings(TestbedSettings):
         return {"CHAOS_ROOT": str(folder), Env.SEGMENT_BYTES: str(segment_bytes)}
 
     def faults(self) -> tuple[Faults, Faults]:
-        """Return what goes wrong with requests about rows, and with all other requests to DynamoDB."""
+        """Return the faults of requests about rows, and those of all other requests to DynamoDB."""
         half, seed = self.throttled / 2, self.seed
         rare = dict.fromkeys(("reset_before", "reset_after", "truncated", "wrong_crc32"), 0.005)
         of_rows = {**rare, "throttled": half, "throttled_items": half, "internal_error": 0.02, "slow": 0.002}
@@ -94,7 +94,7 @@ DEFECTS |= {"duplicates": 0.004, "quotes": 0.3, "line_breaks": 0.3}
 
 
 class Dropper:
-    """Drops one thing after another, as a seed says, and remembers all of it."""
+    """Drops files and messages, chosen by a seed, and records all of them."""
 
     def __init__(self, stack_client: StackClient, settings: ChaosSettings, now_s: Callable[[], float]) -> None:
         self.files: list[Expected] = []
@@ -107,16 +107,16 @@ class Dropper:
 
     @property
     def has_more(self) -> bool:
-        """Whether something is still to be done later."""
+        """Whether any scheduled action is still to be done."""
         return bool(self._later)
 
     def do_what_is_due(self) -> None:
-        """Do what was put off until now."""
+        """Do the scheduled actions that are due."""
         while self._later and self._later[0][0] <= self._now_s():
             heapq.heappop(self._later)[2]()
 
     def drop(self) -> None:
-        """Drop one more thing."""
+        """Drop one more file or message, of a random kind."""
         kind = self._one_of(FILE_KINDS)
         self.counts[kind] += 1
         if kind == "poison message":
@@ -129,7 +129,7 @@ class Dropper:
             self.drop_rows(kind)
 
     def drop_rows(self, kind: str, *, news: str | None = None) -> None:
-        """Drop a file with rows: plain, gzip, overwritten or deleted. `news`: how S3 notifies of it; else by chance."""
+        """Drop a file with rows: plain, gzip, overwritten or deleted. `news`: how S3 notifies of it; None: random."""
         key = f"{PREFIX}{next(self._numbers):04d} file+{kind}.csv"
         is_whole = kind in ("plain", "gzip")
         self._put_rows(key, ONLY_COMPLETE if is_whole else PERHAPS, news=news, is_gzip=kind == "gzip")
@@ -173,7 +173,7 @@ class Dropper:
         self._remember(Expected.of(key, TABLE, generation.known_outcome, **more), news)
 
     def _drop_poison(self, number: int) -> None:
-        """Drop a file that can never be loaded. A notification is sent, and its size is small."""
+        """Drop a small file that can never be loaded; its notification is sent twice."""
         content, prefix = self._chance.choice(
             [
                 (b"\x00\x01\x02" * 500, PREFIX),
@@ -193,7 +193,7 @@ class Dropper:
         self._stack_client.send(body % number)
 
     def _remember(self, file: Expected, news: str | None) -> None:
-        """Remember a file that is dropped; send notifications of it as S3 does on a bad day: twice, late, or never."""
+        """Record a dropped file; send its notification as S3 may on a bad day: once, twice, late, or never."""
         self.files.append(file)
         news = news or self._one_of(NEWS)
         self.counts[f"notified {news}"] += 1

@@ -1,5 +1,4 @@
-"""The one checker: what was expected of files (`found.Expected`) against what was found (`found.Found`): `judge`.
+"""The one checker: `judge` compares what is expected of files (`found.Expected`) with what was found (`found.Found`).
 
-It knows nothing of the product but the names in its contract. Not in here: how that was read back, which is the
-harness's work.
+It imports nothing of the product but the names in its contract. Not in here: how results are read back (`harness`).
 """

@@ -15,60 +15,60 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected(KnownOutcome):
-    """What must become of one file: its outcome, and how it may end. No other file has the keys of its items.
+    """The expected outcome of one file, and the statuses it may end in. No other file has the keys of its items.
 
     A later segment's rows replace those of an earlier one without being counted as superseded.
     """
 
     key: str
     table: str
-    statuses: frozenset[str] = ONLY_COMPLETE  # how it may end; "" is: the ledger never hears of it
-    etag: str = ""  # of this version of the object, where there are several
-    recipe: Recipe | None = None  # where it may end without being complete: some of its rows may be in the table
+    statuses: frozenset[str] = ONLY_COMPLETE  # how it may end; "": it never gets a ledger entry
+    etag: str = ""  # of this version of the object, where it has several
+    recipe: Recipe | None = None  # of a file that may end incomplete: some of its rows may be in the table
 
     @classmethod
     def of(cls, key: str, table: str, outcome: KnownOutcome, **more: Any) -> Self:
-        """Return what must become of a file that was generated; `more` are attributes that the generator lacks."""
+        """Return what is expected of a generated file; `more` are attributes that the generator does not know."""
         return cls(key=key, table=table, **{one.name: getattr(outcome, one.name) for one in fields(outcome)}, **more)
 
     @property
     def name(self) -> str:
-        """The file's name among all others: its key, and its eTag where there are several versions."""
+        """The file's unique name: its key, and its eTag where the object has several versions."""
         return f"{self.key} {self.etag}".rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFound:
-    """What a table holds, and how it came there as far as that was seen."""
+    """What a table holds, and what is known about the puts that led there."""
 
     items: int
     checksum: int  # of all of them, by `loadtest.workload.checksum`
-    overwritten: int | None = None  # puts of other content under a key that the table held. None: no one saw the puts
-    refused: Sequence[str] = ()  # what DynamoDB would not have taken, if anything: a sentence each
-    hashes: U64 | None = field(default=None, compare=False, repr=False)  # where a file may leave some of its rows
+    overwritten: int | None = None  # puts that changed the content of an existing item. None: puts were not observed
+    refused: Sequence[str] = ()  # a sentence for each kind of request that DynamoDB would have rejected
+    hashes: U64 | None = field(default=None, compare=False, repr=False)  # for files that may end incomplete
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What is left after a run."""
+    """What was found after a run."""
 
-    tables: Mapping[str, TableFound]  # by the name the feed gives them
+    tables: Mapping[str, TableFound]  # by the table's name in the feed
     entries: Sequence[Entry]  # of the files in the ledger
-    rejects: Mapping[str, Counter[str]]  # how many rows for which reason, by the file's name (`Expected.name`)
-    ledger: Sequence[Entry] = ()  # all of it, where it is the run's own: no entry may be unfinished
+    rejects: Mapping[str, Counter[str]]  # rows by reason, by the file's name (`Expected.name`)
+    ledger: Sequence[Entry] = ()  # the whole ledger, if only this run used it: no entry may be unfinished
     queue_depth: int = 0  # messages that are still in the queue
     dead_letters: Sequence[str] = ()  # bodies of messages in the dead-letter queue
-    poison: frozenset[str] = frozenset()  # those that must be there
-    events: Sequence[Mapping[str, Any]] = ()  # details of those that say how files ended
-    troubles: Sequence[str] = ()  # what else went wrong, such as workers that crashed: a sentence each
+    poison: frozenset[str] = frozenset()  # bodies that must be dead letters
+    events: Sequence[Mapping[str, Any]] = ()  # details of the events that report how files ended
+    troubles: Sequence[str] = ()  # a sentence for each other failure, such as crashed workers
 
 
 _SEGMENT_ENDS = (Status.DONE, Status.STOPPED)
-_LEFT_BEHIND = (Status.PENDING, Status.WAITING)  # by a file that failed or was superseded
+_LEFT_BEHIND = (Status.PENDING, Status.WAITING)  # statuses that remain for segments of a failed or superseded file
 
 
 def unfinished(ledger: Sequence[Entry]) -> Iterator[str]:
-    """Yield a sentence for each entry that someone still works on, or that waits for someone."""
+    """Yield a sentence for each entry that is still in progress, or waits for a worker."""
     given_up = {_version(entry) for entry in ledger if entry.get("status") in (Status.FAILED, Status.SUPERSEDED)}
     for entry in ledger:
         status = entry.get("status")
@@ -90,5 +90,5 @@ def is_segment(entry: Entry) -> bool:
 
 
 def _version(entry: Entry) -> tuple[str, str]:
-    """Return which version of which object the entry of a file or segment is about; of the HEAD, none."""
+    """Return object and version of a file's or segment's entry; the version of a HEAD entry is empty."""
     return entry[LedgerKeys.PARTITION_KEY], entry[LedgerKeys.SORT_KEY].partition("#")[2].partition("#")[0]

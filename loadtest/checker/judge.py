@@ -1,4 +1,4 @@
-"""Holds what was found against what must be. Pure."""
+"""Compares what was found with the known outcome. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,14 +15,14 @@ from loadtest.workload.stream import GROUP, hashes_of
 
 Entries = Mapping[str, Sequence[Entry]]  # by the file's name
 SHOWN = 20
-BLOCK_BYTES = 4 * 1024 * 1024  # the text that is written at a time: docs/decisions/0005
+BLOCK_BYTES = 4 * 1024 * 1024  # the text that is parsed and written at a time: docs/decisions/0005
 COUNTS = ("rows_read", "rows_written", "rows_rejected", "rows_superseded")
 SKIPPED_COUNTS = tuple(f"rows_{why}" for why in SKIPPED)
 
 
 @dataclass(slots=True)
 class CheckResult:
-    """What was found. `problems` is empty after a good run."""
+    """The result of the comparison. `problems` is empty after a good run."""
 
     files: dict[str, int] = field(default_factory=dict)
     rows_expected: int = 0
@@ -37,17 +37,17 @@ class CheckResult:
 
     @property
     def ok(self) -> bool:
-        """Whether all is as it must be."""
+        """Whether there are no problems."""
         return not self.problems
 
     @property
     def shown(self) -> list[str]:
-        """The first problems, and how many more there are."""
+        """The first problems, and the number of further ones."""
         more = len(self.problems) - SHOWN
         return self.problems[:SHOWN] + ([f"and {more} more"] if more > 0 else [])
 
     def document(self) -> dict[str, Any]:
-        """Return it as JSON takes it."""
+        """Return the result as a JSON document."""
         rows = {"expected": self.rows_expected, "found": self.rows_found}
         return {
             "ok": self.ok,
@@ -59,7 +59,7 @@ class CheckResult:
 
 
 def judge(expected: Sequence[Expected], found: Found) -> CheckResult:
-    """Return the result of a run."""
+    """Return the result of comparing a run with what was expected of its files."""
     result = CheckResult(files=_files(expected, found.entries))
     known = {file.name for file in expected}
     entries = _by_name(known, found.entries)
@@ -110,20 +110,20 @@ def _judge_file(file: Expected, entries: Sequence[Entry], rejects: Counter[str],
 
 
 def _last_attempts(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries that say how a file ended: not those of attempts that another one took the place of."""
+    """Return the entries that show how a file ended, without attempts that a later retry replaced."""
     last = max((int(entry["file"].get("retry") or 0) for entry in entries), default=0)
     return [e for e in entries if int(e["file"].get("retry") or 0) == last or e["status"] != Status.SUPERSEDED]
 
 
 def _replaced(entries: Sequence[Entry]) -> list[str]:
-    """Return the versions of attempts that another one took the place of, as events' ids have them."""
+    """Return the versions of attempts that a later retry replaced, as they appear in event ids."""
     last = _last_attempts(entries)
     others = [str(entry.get(LedgerKeys.SORT_KEY, "")) for entry in entries if entry not in last]
     return [f"#{name.removeprefix(LedgerKeys.FILE_PREFIX)}#" for name in others if name]
 
 
 def _is_needed(file: Expected, entries: Sequence[Entry]) -> bool:
-    """Return whether each row of a file must be there: it is complete, or had to be."""
+    """Return whether each row of a file must be found: the file is complete, or had to be."""
     return file.statuses == ONLY_COMPLETE or any(entry["status"] == Status.COMPLETE for entry in entries)
 
 
@@ -181,7 +181,7 @@ def _judge_table(name: str, files: Sequence[Expected], entries: Entries, found: 
 
 
 def _without(table: TableFound, recipes: Sequence[Recipe]) -> TableFound:
-    """Return what a table holds beside rows of these files: none of them has to be there, and all of them may be."""
+    """Return a table's content without rows of these files, which may be there in whole, in part, or not at all."""
     if table.hashes is None or not recipes:
         return table
     left = np.concatenate([hashes_of(recipe) for recipe in recipes])
@@ -206,8 +206,8 @@ def _judge_content(name: str, table: TableFound, expected: int, checksum: int, r
 
 
 def _judge_puts(name: str, table: TableFound, files: Sequence[Expected], entries: Entries, result: CheckResult) -> None:
-    """Each row that was written and not superseded may replace an earlier one of its key; and so may those rows whose
-    earlier one stands in the block before: that one is in the table by then, and counts as superseded afterwards."""
+    """Report overwritten items beyond those allowed: rows written in excess of the file's items replace earlier rows of
+    their key, and so do rows whose earlier row is in the block before: it is written before it counts as superseded."""
     if table.overwritten is None:
         return
     written = [(file, int(e.get("rows_written", 0))) for file in files for e in entries.get(file.name, ())]

@@ -1,8 +1,8 @@
-"""DynamoDB as the workers see it: rows go to the simulator, the ledger is the emulator's, both fail.
+"""DynamoDB as the workers see it: rows go to the simulator, ledger requests to the emulator; both inject faults.
 
-Also what the ledger costs: write units, by what DynamoDB charges. An update costs a unit for each KiB of the larger of
-the item before and after; a failed condition costs the same; in a transaction all costs double. An entry of the index
-(keys alone: one unit) is written when the attributes it is made of change: one unit if it is new, two if it moves.
+It also counts the ledger's write units, as DynamoDB charges them. An update costs one unit for each KiB of the larger
+of the item before and after; a failed condition costs the same; a transaction costs double. An index entry (keys only:
+one unit) is written when its attributes change: one unit if the entry is new, two if it moves.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 """
 
@@ -28,7 +28,7 @@ Key = tuple[str, str]
 
 
 class LedgerCosts:
-    """Counts the write units of the requests it is shown, with their answers."""
+    """Counts the write units of requests, given each with its response."""
 
     def __init__(self) -> None:
         self.units: Counter[str] = Counter()  # by kind of entry: head, file, segment, index
@@ -36,7 +36,7 @@ class LedgerCosts:
         self._indexed: dict[Key, tuple[Any, ...]] = {}
 
     def count(self, operation: str, body: bytes, answer: bytes) -> None:
-        """Count one request that was answered, well or with an error."""
+        """Count one request that got a response, successful or not."""
         if operation == "UpdateItem":
             asked, answered = json.loads(body), json.loads(answer or b"{}")
             self._update(_key(asked["Key"]), answered.get("Attributes") or answered.get("Item"))
@@ -85,7 +85,7 @@ _HEADERS = {
 
 
 class LedgerProxy:
-    """Answers what is not a batch of rows: by the emulator, but for faults."""
+    """Answers all requests but batches of rows: it forwards them to the emulator, and injects faults."""
 
     def __init__(self, url: str, faults: Faults | None) -> None:
         self.costs, self._schedule = LedgerCosts(), Schedule(faults)
@@ -100,7 +100,7 @@ class LedgerProxy:
         self._upstream.close()
 
     def answer(self, target: str, body: bytes) -> Answer:
-        """Return the answer to a request; faults come before it or after."""
+        """Return the response to a request; a fault replaces the request or affects its response."""
         with self._lock:
             fault = self._schedule.next()
         if fault in INSTEAD:
@@ -122,13 +122,13 @@ START_S = 120.0
 
 @contextlib.contextmanager
 def simulated(stack: LocalStack, tables: Mapping[str, Table], *, units_per_s: float) -> Iterator[LedgerProxy]:
-    """Point the stack's function at tables with this capacity each. Batches go to them; all else is the emulator's."""
+    """Point the stack's function at simulated tables of this capacity each; other requests go to the emulator."""
     simulation = Simulation(mode="provisioned", provisioned_units_per_s=units_per_s)
     with (
         LedgerProxy(stack.endpoint_url, None) as proxy,
         Simulator(Settings(tables=tables, simulation=simulation), elsewhere=proxy.answer) as simulator,
     ):
         with contextlib.closing(StackClient(stack)) as stack_client:
-            stack_client.wait_until_quiet(START_S, quiet_s=1.0)  # S3's test messages are done with
+            stack_client.wait_until_quiet(START_S, quiet_s=1.0)  # S3's test messages have been handled
             stack_client.point_function_at(simulator.url)
         yield proxy

@@ -1,4 +1,4 @@
-"""Processes: run a command in one of its own, what it printed and took; and what running workers take, by /proc."""
+"""Run a command in its own process and measure its output, time and memory; and measure running workers by /proc."""
 
 import math
 import os
@@ -17,7 +17,7 @@ _SIZES = re.compile(r"(VmHWM|VmRSS):\s+(\d+) kB")
 
 @dataclass(frozen=True, slots=True)
 class ProcessResult:
-    """A process that ended. `exit_code` is None where it was stopped at its time limit."""
+    """A process that ended. `exit_code` is None if it was stopped at its time limit."""
 
     exit_code: int | None
     output: bytes
@@ -33,10 +33,10 @@ def run(
     env: Mapping[str, str] | None = None,
     time_limit_s: float = math.inf,
 ) -> ProcessResult:
-    """Run a command to its end, or to its time limit; its stderr goes to ours.
+    """Return the result of a command that ran to its end or its time limit; its stderr goes to ours.
 
-    The limit is in CPU seconds, so that others on the machine do not count; ten times as long by the clock is too long.
-    Its output goes through a file: no one reads a pipe while the process is watched.
+    The limit is in CPU seconds, so that other load on the machine does not count; the wall-clock limit is ten times as
+    long. The output goes through a file, because no one reads a pipe while the process is watched.
     """
     begun, seen, is_stopped = time.monotonic(), Usage(), False
     with tempfile.TemporaryFile() as output, subprocess.Popen(command, stdout=output, cwd=cwd, env=env) as process:
@@ -58,18 +58,18 @@ def run(
 
 
 class Usage:
-    """CPU seconds of all workers that were ever looked at, those that have ended too, and memory of the largest."""
+    """CPU seconds of all workers observed, ended ones included, and memory of the largest."""
 
     def __init__(self) -> None:
         self.workers = 0
-        self.resident_bytes = self.peak_bytes = 0  # of the worker that has most
+        self.resident_bytes = self.peak_bytes = 0  # of the largest worker
         self._cpu_seconds: dict[int, float] = {}
 
     def look(self, pids: Iterable[int]) -> None:
-        """Look at the workers there are now."""
+        """Measure the current workers."""
         self.workers = self.resident_bytes = 0
         for pid in pids:
-            # A process's own high-water mark: its `ru_maxrss` would begin with that of the process it came from.
+            # The process's own high-water mark: `ru_maxrss` starts with that of its parent process.
             sizes, stat = dict(_SIZES.findall(_read(pid, "status"))), _stat(pid)
             if "VmRSS" in sizes and stat:
                 self.workers += 1
@@ -79,18 +79,18 @@ class Usage:
 
     @property
     def cpu_seconds(self) -> float:
-        """What all of them took together so far."""
+        """CPU seconds of all of them so far."""
         return sum(self._cpu_seconds.values())
 
 
 def members(group: int) -> list[int]:
-    """Return the processes of a group, but for its leader."""
+    """Return the processes of a group except its leader."""
     pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
     return [pid for pid in pids if pid != group and _stat(pid)[2:3] == [str(group)]]
 
 
 def _stat(pid: int) -> list[str]:
-    """Return the fields behind the process's name; none if it is gone."""
+    """Return the fields after the process's name in its `stat`; none if it has ended."""
     return _read(pid, "stat").rpartition(")")[2].split()
 
 

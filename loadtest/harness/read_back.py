@@ -1,4 +1,4 @@
-"""What a stack's queues, ledger, buckets and tables hold, be it local or on AWS; and what is sent to its queue."""
+"""Read back what a local or AWS stack's queues, ledger, buckets and tables hold; and send messages to its queue."""
 
 import json
 from collections import Counter
@@ -15,8 +15,8 @@ from loadtest.checker.found import TableFound, is_file
 from loadtest.checker.judge import COUNTS, SKIPPED_COUNTS
 from loadtest.workload.checksum import Checksum
 
-READERS = 8  # of a table
-MOST_MESSAGES = 10  # a request
+READERS = 8  # at a time, of one table
+MOST_MESSAGES = 10  # per request
 
 
 def s3_notification(bucket: str, key: str, *, sequencer: str, etag: str | None = None, size: int | None = None) -> str:
@@ -34,7 +34,7 @@ def s3_notification(bucket: str, key: str, *, sequencer: str, etag: str | None =
 
 
 def send_all(sqs: Any, url: str, bodies: Sequence[str]) -> None:
-    """Put messages in a queue, ten a request; raises RuntimeError: some were not taken."""
+    """Send messages to a queue, ten per request. Raises RuntimeError: some were not accepted."""
     for first in range(0, len(bodies), MOST_MESSAGES):
         batch = bodies[first : first + MOST_MESSAGES]
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(batch)]
@@ -44,7 +44,7 @@ def send_all(sqs: Any, url: str, bodies: Sequence[str]) -> None:
 
 
 def taken(sqs: Any, url: str, *, wait_s: int = 0) -> Iterator[str]:
-    """Remove all messages that can be received; yield their bodies. `wait_s` > 0: from all of SQS's servers."""
+    """Remove all messages that can be received; yield their bodies. `wait_s` > 0: long polling, of all SQS servers."""
     asked = {"QueueUrl": url, "MaxNumberOfMessages": MOST_MESSAGES, "WaitTimeSeconds": wait_s}
     while messages := sqs.receive_message(**asked).get("Messages"):
         for message in messages:
@@ -57,7 +57,7 @@ Item = Mapping[str, Mapping[str, Any]]
 
 
 def read_rejects(s3: Any, url: str) -> list[dict[str, Any]]:
-    """Return the rejects under the URL in a file's entry."""
+    """Return the rejects stored under the URL in a file's entry."""
     place, found = urlsplit(url), list[dict[str, Any]]()
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=place.netloc, Prefix=place.path.lstrip("/"))
     for key in (thing["Key"] for page in pages for thing in page.get("Contents", [])):
@@ -68,14 +68,14 @@ def read_rejects(s3: Any, url: str) -> list[dict[str, Any]]:
 
 
 def entries_of(items: Iterable[Entry], bucket: str, keys: Collection[str]) -> list[Entry]:
-    """Return the ledger's entries for all versions of these objects, among its items."""
+    """Return, of the ledger's items, the file entries for all versions of these objects."""
     wanted = {f"{bucket}/{key}" for key in keys}
     return [with_segments(item) for item in items if item[LedgerKeys.PARTITION_KEY] in wanted and is_file(item)]
 
 
 def with_segments(entry: Entry) -> Entry:
-    """Return a file's entry with what its segments counted, which it has in `counted` when it is closed."""
-    *counts, segments = entry.get("counted", [0])  # those at the end are left out where they are 0
+    """Return a file's entry with its segments' counts added, which a closed entry holds in `counted`."""
+    *counts, segments = entry.get("counted", [0])  # trailing counts are left out if they are 0
     counted = dict(zip((*COUNTS, "bytes_read", *SKIPPED_COUNTS), counts, strict=False), segments_done=segments)
     return entry | {name: int(entry.get(name, 0)) + int(count) for name, count in counted.items()}
 
@@ -83,9 +83,9 @@ def with_segments(entry: Entry) -> Entry:
 def rejects_of(
     read: Callable[[str], list[Entry]], entries: Sequence[Mapping[str, Any]], *, by_version: bool = False
 ) -> dict[str, Counter[str]]:
-    """Return how many rows were rejected for which reason, by object key, or, `by_version`, by key and eTag.
+    """Return the number of rejected rows by reason, for each object key, or, with `by_version`, each key and eTag.
 
-    `read` returns the rejects under a URL. A row that was rejected once before counts as "rejected again".
+    `read` returns the rejects under a URL. A row that occurs again counts as "rejected again".
     """
     found: dict[str, Counter[str]] = {}
     for entry in entries:
@@ -103,7 +103,7 @@ def _reasons(rejects: Sequence[Entry]) -> Counter[str]:
 
 
 def read_table(dynamodb: Any, name: str, not_summed: frozenset[str]) -> TableFound:
-    """Return what a table holds: every item is read, by several readers at once."""
+    """Return what a table holds. Several readers scan all items in parallel."""
     whole, lock = Checksum(not_summed), Lock()
 
     def read(segment: int) -> None:
@@ -117,11 +117,11 @@ def read_table(dynamodb: Any, name: str, not_summed: frozenset[str]) -> TableFou
 
 
 def pages(dynamodb: Any, name: str, **part: int) -> Iterator[list[Item]]:
-    """Yield all items of a table, or of a part of it, in some portions."""
+    """Yield the pages of a consistent scan of a table, or of a part of it."""
     for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True, **part):
         yield page["Items"]
 
 
 def read_items(dynamodb: Any, name: str) -> list[Entry]:
-    """Return all items of a table, as Python has them."""
+    """Return all items of a table as Python values."""
     return [plain(item) for page in pages(dynamodb, name) for item in page]

@@ -1,4 +1,4 @@
-"""A measurement as a JSON file: the figures, and what is needed to get them again."""
+"""A measurement as a JSON file: the figures, and what is needed to reproduce them."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def write_document(path: Path, document: dict[str, object]) -> None:
 
 
 def origin(*, seed: int, command: str | None = None) -> dict[str, object]:
-    """Return what is needed to get figures measured now again; without another, the command is the one given."""
+    """Return what is needed to reproduce figures measured now; by default, the command is that of this process."""
     return {
         "command": command or shlex.join(["python", "-m", "loadtest", *sys.argv[1:]]),
         "seed": seed,

@@ -14,19 +14,19 @@ from loadtest.harness.read_back import read_items, read_rejects, s3_notification
 
 Entry = dict[str, Any]
 POLL_ENDS_S = 2.0
-PATIENCE_S = 200.0  # on a busy machine a call may time out: its message is hidden for more than a minute then
+PATIENCE_S = 200.0  # on a busy machine a call may time out, which hides its message for more than a minute
 
 
 @contextlib.contextmanager
 def prepared(feeds: Path, *, max_receive_count: int, visibility_s: float) -> Iterator["StackClient"]:
-    """Give a deployed stack whose own function is off, and whose bucket sends no notifications, for a `with` block."""
+    """Yield the client of a deployed stack whose own function is off and whose bucket sends no notifications."""
     with local_stack(feeds) as stack, contextlib.closing(StackClient(stack)) as stack_client:
         stack_client.prepare(max_receive_count, visibility_s)
         yield stack_client
 
 
 class StackClient:
-    """Works with a deployed local stack. Use each from one thread."""
+    """A client of a deployed local stack. Use each from one thread."""
 
     def __init__(self, stack: LocalStack) -> None:
         self.stack = stack
@@ -52,7 +52,7 @@ class StackClient:
         self._s3.delete_object(Bucket=self.bucket, Key=key)
 
     def stop_notifications(self) -> dict[str, Any]:
-        """Let the bucket send no notifications; return the configuration it had."""
+        """Remove the bucket's notification configuration; return what it was."""
         answer = self._s3.get_bucket_notification_configuration(Bucket=self.bucket)
         self._s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration={})
         return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
@@ -62,15 +62,15 @@ class StackClient:
         return s3_notification(self.bucket, key, sequencer=sequencer, etag=etag, size=size)
 
     def send(self, *bodies: str) -> None:
-        """Put messages in the queue, ten a request."""
+        """Send messages to the queue, ten per request."""
         send_all(self._sqs, self.queue_url, bodies)
 
     def depths(self, url: str | None = None) -> Depth:
-        """Return how many messages a queue holds, by their state; without a URL, those of the stack's queue."""
+        """Return the number of messages in a queue by state; the default is the stack's queue."""
         return queue_depth(self._sqs, url or self.queue_url)
 
     def depth(self, url: str | None = None) -> int:
-        """Return how many messages a queue holds: waiting, delayed, or in flight."""
+        """Return the number of messages in a queue: waiting, delayed, or in flight."""
         return self.depths(url).all
 
     def take_dead_letters(self) -> list[str]:
@@ -78,7 +78,7 @@ class StackClient:
         return list(taken(self._sqs, self.dead_letter_url))
 
     def collect_events(self) -> None:
-        """Send the events of the stack to a queue of our own, from which `take_events` takes them."""
+        """Route the stack's events to a queue of our own, which `take_events` reads."""
         events = self.stack.client("events")
         self._events_url = self._sqs.create_queue(QueueName="loadtest-events")["QueueUrl"]
         events.put_rule(Name="loadtest", EventPattern=json.dumps({"source": [Event.SOURCE]}))
@@ -98,13 +98,13 @@ class StackClient:
         return read_items(self._dynamodb, table)
 
     def rejects(self, url: str) -> list[dict[str, Any]]:
-        """Return the rejects under the URL in a file's entry."""
+        """Return the rejects stored under the URL in a file's entry."""
         return read_rejects(self._s3, url)
 
     def prepare(self, max_receive_count: int, visibility_s: float) -> None:
-        """Detach the function from the queue and the bucket from both; collect events.
+        """Disable the function's event source mapping and the bucket's notifications; collect events.
 
-        `visibility_s`: how long the message of a worker stays hidden that was killed before it could set that itself.
+        `visibility_s`: how long a message stays hidden if its worker is killed before it sets the timeout itself.
         """
         self.collect_events()
         self._enable_mapping(False)
@@ -117,7 +117,7 @@ class StackClient:
 
     @contextlib.contextmanager
     def function_off(self) -> Iterator[None]:
-        """Deliver no messages for the length of a `with` block, so that they are delivered together afterwards."""
+        """Deliver no messages during a `with` block, so that they are delivered together afterwards."""
         self._enable_mapping(False)
         time.sleep(POLL_ENDS_S)
         try:
@@ -134,7 +134,7 @@ class StackClient:
         return {**self.variables(), **self.stack.environment()}
 
     def point_function_at(self, dynamodb_url: str) -> None:
-        """Give the function another DynamoDB endpoint. Not while it runs: the emulator kills what does."""
+        """Set the function's DynamoDB endpoint. Not during an invocation: the emulator would kill it."""
         variables = {**self.variables(), "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url}
         with self.function_off():
             self._lambda.update_function_configuration(
@@ -148,7 +148,7 @@ class StackClient:
         return {logical: str(name).rpartition("/")[2] for logical, name in names.items()}
 
     def wait_until_quiet(self, patience_s: float = PATIENCE_S, *, quiet_s: float = 0.0) -> None:
-        """Wait until the queue has been empty for a while; raises TimeoutError: it was not."""
+        """Wait until the queue has been empty for `quiet_s`. Raises TimeoutError: it was not."""
         until_s, busy_s = time.monotonic() + patience_s, time.monotonic()
         while (now_s := time.monotonic()) < until_s:
             if self.depth():

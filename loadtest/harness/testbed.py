@@ -1,6 +1,6 @@
-"""The product's function in worker processes, between services that are ours and fail as asked; and what it leaves.
+"""The product's function in worker processes, with services of ours that inject faults; and the results of a run.
 
-Queue, ledger, rejects and events are those of the emulator with the deployed template. Rows go to a simulated table.
+The queue, ledger, rejects and events are the emulator's, with the deployed template. Rows go to a simulated table.
 """
 
 import random
@@ -27,37 +27,37 @@ from loadtest.workload.changes import VERSION
 
 TICK_S = 0.1
 LAST_MESSAGE_S, LAST_EVENT_S = 30.0, 1.0
-VISIBILITY_S = 30.0  # so long the message of a worker stays hidden that was killed before it could set that itself
+VISIBILITY_S = 30.0  # how long a message stays hidden if its worker is killed before it sets the timeout itself
 
 
 @dataclass(frozen=True, kw_only=True)
 class TestbedSettings:
-    """What stands around the workers, and how they fare; a kind of run adds what is its own."""
+    """The workers' services and the faults injected; each kind of run adds its own settings."""
 
     feeds: Path  # the feeds file that is deployed
     tables: Mapping[str, Table]  # the keys of its tables
-    simulation: Simulation | None = None  # what each table can take. None: anything
-    kept: frozenset[str] = frozenset()  # tables whose items decide what becomes of a row: the latest version stays
-    not_summed: frozenset[str] = frozenset()  # attributes that are about the load, and in no checksum
+    simulation: Simulation | None = None  # the capacity of each table. None: unlimited
+    kept: frozenset[str] = frozenset()  # tables whose items are kept, for conditional writes: the latest stays
+    not_summed: frozenset[str] = frozenset()  # attributes that depend on the load: excluded from checksums
     seed: int = 1
-    skews_s: tuple[float, ...] = (0.0,)  # by how much the clock of each worker is off: one for each worker
+    skews_s: tuple[float, ...] = (0.0,)  # clock skew of each worker; one value for each worker
     function_s: float = 300.0
     lease_s: float = 10.0
     segment_bytes: int = 64 * 1024 * 1024
     checkpoint_s: int = 1
-    redeliver: float = 0.0  # the share of messages that come back while their worker lives
+    redeliver: float = 0.0  # the share of messages redelivered while a worker is handling them
     max_receive_count: int = 5  # deliveries before the dead-letter queue
-    cut_share: float = 0.0  # the share of answers of S3 that end in their middle
-    variables: Mapping[str, str] = field(default_factory=dict)  # more of them for the workers
+    cut_share: float = 0.0  # the share of S3 responses that are truncated
+    variables: Mapping[str, str] = field(default_factory=dict)  # additional environment variables of the workers
     worker: str = "loadtest.harness.worker"  # the module that is run as a worker
-    patience_s: float = 600.0  # how long all may take to settle, once no more is dropped
+    patience_s: float = 600.0  # limit for settling, after the last file is dropped
 
     def faults(self) -> tuple[Faults | None, Faults | None]:
-        """Return what goes wrong with requests about rows, and with all other requests to DynamoDB."""
+        """Return the faults of requests about rows, and those of all other requests to DynamoDB."""
         return None, None
 
     def environment(self) -> dict[str, str]:
-        """Return what the workers' variables say beside those of the deployed function, or otherwise."""
+        """Return variables that the workers have in addition to the deployed function's, or with other values."""
         return {
             **self.variables,
             "CHAOS_FUNCTION_S": str(self.function_s),
@@ -74,7 +74,7 @@ class TestbedSettings:
 
 @dataclass(slots=True)
 class Testbed:
-    """Workers that wait for messages. Use it from one thread. `ended`: key and eTag of what was reported."""
+    """Workers that poll for messages. Use it from one thread. `ended`: key and eTag of the files reported."""
 
     settings: TestbedSettings
     folder: Path
@@ -90,18 +90,18 @@ class Testbed:
 
     @property
     def objects(self) -> Path:
-        """Where objects of the landing bucket may lie as files."""
+        """The folder for objects of the landing bucket that are served as files."""
         return self.folder / "objects" / self.stack_client.bucket
 
     def look(self) -> None:
-        """Look after the workers, and at what was reported; then pause."""
+        """Restart ended workers, collect events, then pause."""
         self.fleet.look()
         self.events += (news := self.stack_client.take_events())
         self.ended |= {(event["key"], str(event.get("etag"))) for event in news}
         time.sleep(TICK_S)
 
     def watch(self, is_over: Callable[[], bool], *things: "Every", patience_s: float | None = None) -> None:
-        """Look until something is so, and do these things meanwhile; then, or out of patience, return."""
+        """Call `look` and each of `things` repeatedly, until `is_over` or the time limit."""
         until_s = time.monotonic() + (self.settings.patience_s if patience_s is None else patience_s)
         while time.monotonic() < until_s and not is_over():
             self.look()
@@ -109,14 +109,14 @@ class Testbed:
                 thing.look()
 
     def settle(self) -> None:
-        """Wait for a message of the schedule that may just have come, and for the last events."""
+        """Wait until a scheduled message that may have just arrived is handled, and for the last events."""
         self.watch(lambda: not self.stack_client.depth(), patience_s=LAST_MESSAGE_S)
         self.watch(lambda: False, patience_s=LAST_EVENT_S)
 
     def end(self, keys: Collection[str] | None = None) -> tuple[Found, Replayed]:
-        """End the workers and the table; return what all of it has come to, and the writes that led there.
+        """Stop the workers and the table; return what was found, and the replayed writes.
 
-        `keys`: those of the run's objects, where the stack has had other runs; each of them has one version then.
+        `keys`: the run's objects, if the stack has had other runs; each of them then has one version only.
         """
         client, depth, late = self.stack_client, self.stack_client.depth(), self.simulator.written_items.out_of_order
         self.running.close()
@@ -142,20 +142,20 @@ class Testbed:
         return found, replayed
 
     def keep_logs(self, folder: Path) -> None:
-        """Copy the workers' logs to a folder, which is made."""
+        """Copy the workers' logs to a folder, which is created."""
         folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.glob("worker-*.log"):
             shutil.copy(path, folder)
 
 
 def deployed(settings: TestbedSettings) -> AbstractContextManager[StackClient]:
-    """Return the stack for one testbed or for several, one after the other."""
+    """Return a context with the stack, for one or several testbeds in turn."""
     return prepared(settings.feeds, max_receive_count=settings.max_receive_count, visibility_s=VISIBILITY_S)
 
 
 @contextmanager
 def begun(settings: TestbedSettings, folder: Path, stack_client: StackClient) -> Iterator[Testbed]:
-    """Give a testbed whose workers start, for the length of the block; its files are in `folder`."""
+    """Yield a testbed whose workers are starting; it ends with the block. Its files are in `folder`."""
     with ExitStack() as running:
         table_faults, ledger_faults = settings.faults()
         ledger = running.enter_context(LedgerProxy(stack_client.stack.endpoint_url, ledger_faults))
@@ -184,14 +184,14 @@ def begun(settings: TestbedSettings, folder: Path, stack_client: StackClient) ->
 
 
 class Every:
-    """Does a thing again and again: at fixed times, or, with `chance`, at random moments of that mean distance."""
+    """Repeats an action at a fixed interval or, with `chance`, at random intervals of that mean."""
 
     def __init__(self, seconds: float, chance: random.Random | None, action: Callable[[], None]) -> None:
         self._seconds, self._chance, self._action = seconds, chance, action
         self._next_s = time.monotonic() + self._pause_s()
 
     def look(self) -> None:
-        """Do it if it is time."""
+        """Run the action if it is due."""
         if time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + self._pause_s()
             self._action()
@@ -201,7 +201,7 @@ class Every:
 
 
 def fared(testbed: Testbed) -> dict[str, Any]:
-    """Return how often workers ended and messages were delivered, and what went wrong with the services."""
+    """Return counts of kills, freezes, deployments, deliveries and hand-overs, of injected faults, and of puts."""
     fleet, statistics, log = testbed.fleet, testbed.simulator.statistics, list(testbed.fleet.log())
     cut = testbed.s3.counts["cut"]
     return {
@@ -216,7 +216,7 @@ def fared(testbed: Testbed) -> dict[str, Any]:
 
 
 def figures(files: Sequence[Expected], found: Found, check_result: CheckResult) -> dict[str, Any]:
-    """Return what was found of the files."""
+    """Return figures and problems of the files."""
     complete = [entry for entry in found.entries if entry["status"] == Status.COMPLETE]
     return {
         "files": len(files),

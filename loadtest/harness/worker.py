@@ -1,8 +1,8 @@
-"""The measured party: the product's own function behind a poller such as Lambda's. `python -m loadtest.harness.worker`.
+"""A worker process: the product's own function with a poller like Lambda's. `python -m loadtest.harness.worker`.
 
-The environment is the function's, and: CHAOS_FUNCTION_S, how long an invocation may take before it is killed;
-CHAOS_SKEW_S, by how much its clock is off; CHAOS_REDELIVER, the share of messages that come back while they are worked
-on; CHAOS_ROOT, the folder with feeds.toml. Ends when its standard input does.
+The environment is the function's, and: CHAOS_FUNCTION_S, the seconds after which an invocation is killed;
+CHAOS_SKEW_S, the skew of its clock in seconds; CHAOS_REDELIVER, the share of messages redelivered while they are
+handled; CHAOS_ROOT, the folder with feeds.toml. The process ends when its standard input does.
 """
 
 import contextlib
@@ -26,15 +26,15 @@ WAIT_S, MOST_MESSAGES = 1, 10
 
 
 class SkewedClock(Clock):
-    """The machine's clock, and a number of seconds more."""
+    """The machine's clock plus a number of seconds."""
 
     def now_s(self) -> float:
-        """Return the wrong time."""
+        """Return the skewed time, in epoch seconds."""
         return super().now_s() + float(os.environ["CHAOS_SKEW_S"])
 
 
 class Poller:
-    """Receives batches, has them answered, and deletes what did not fail."""
+    """Receives batches, passes them to the function, and deletes the messages that did not fail."""
 
     def __init__(self, function: BatchHandler, client: Any) -> None:
         self._batch_handler = function
@@ -44,7 +44,7 @@ class Poller:
         self._redeliver = float(os.environ["CHAOS_REDELIVER"])
 
     def poll(self) -> None:
-        """Answer one batch, if there is one."""
+        """Handle one batch, if there is one."""
         asked: Any = {"AttributeNames": ["All"], "MessageAttributeNames": ["All"], "WaitTimeSeconds": WAIT_S}
         answer = self._client.receive_message(QueueUrl=self._url, MaxNumberOfMessages=MOST_MESSAGES, **asked)
         messages = answer.get("Messages", [])
@@ -53,7 +53,7 @@ class Poller:
             self._answer(messages)
 
     def _answer(self, messages: list[dict[str, Any]]) -> None:
-        signal.setitimer(signal.ITIMER_REAL, self._function_s)  # its signal ends the process, as Lambda does
+        signal.setitimer(signal.ITIMER_REAL, self._function_s)  # SIGALRM kills the process, as Lambda does
         threads = [
             self._show_soon(message["ReceiptHandle"]) for message in messages if random.random() < self._redeliver
         ]
@@ -68,7 +68,7 @@ class Poller:
                     self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
 
     def _show_soon(self, handle: str) -> threading.Timer:
-        """Make a message visible while it is worked on: another worker will have it too."""
+        """Make a message visible while it is handled, so that another worker receives it too."""
         shown = {"QueueUrl": self._url, "ReceiptHandle": handle, "VisibilityTimeout": 0}
         timer = threading.Timer(random.uniform(0.0, 3.0), self._client.change_message_visibility, kwargs=shown)
         timer.daemon = True
@@ -77,7 +77,7 @@ class Poller:
 
 
 def record_of(message: dict[str, Any]) -> dict[str, Any]:
-    """Return a message as Lambda hands it over."""
+    """Return a message as a record of a Lambda event."""
     reported = {
         name: {"stringValue": value.get("StringValue"), "dataType": value["DataType"]}
         for name, value in message.get("MessageAttributes", {}).items()
@@ -87,7 +87,7 @@ def record_of(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Poll until the harness is gone."""
+    """Poll until the harness has ended."""
     setattr(handler, "Clock", SkewedClock)  # noqa: B010
     root = Path(os.environ["CHAOS_ROOT"])
     poller = Poller(handler.build(os.environ, root), boto3.Session().client("sqs", config=handler.CLIENT_CONFIG))
@@ -96,7 +96,7 @@ def main() -> None:
     while True:
         try:
             poller.poll()
-        except Exception as error:  # the queue fails: Lambda's poller would go on
+        except Exception as error:  # the queue failed: Lambda's poller would continue
             print(f'{{"poller": "{type(error).__name__}"}}', flush=True)
             time.sleep(0.2)
 

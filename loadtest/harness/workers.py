@@ -1,4 +1,4 @@
-"""Worker processes that are started, killed, stopped for a while, and started again."""
+"""Worker processes that are started, killed, frozen for a while, and restarted."""
 
 import json
 import math
@@ -19,7 +19,7 @@ _BUG = "internal_fault"
 
 
 class Fleet:
-    """As many workers as there are environments, for the length of a `with` block. `ended` counts how they ended."""
+    """One worker for each environment, during a `with` block. `ended` counts how they ended."""
 
     def __init__(self, module: str, environments: list[dict[str, str]], folder: Path, chance: random.Random) -> None:
         self.ended: Counter[str] = Counter()
@@ -43,11 +43,11 @@ class Fleet:
 
     @property
     def pids(self) -> list[int]:
-        """The workers that run now."""
+        """The process ids of the current workers."""
         return [worker.pid for worker in self._workers]
 
     def wait_until_ready(self, patience_s: float = READY_S) -> None:
-        """Wait until each worker that was started asks for messages, or raise TimeoutError with why one does not."""
+        """Wait until each worker polls for messages, or raise TimeoutError with the reason why one does not."""
         until_s = time.monotonic() + patience_s
         while sum(parsed.get("worker") == "ready" for parsed in self.log()) < len(self._workers):
             if time.monotonic() > until_s or any(worker.poll() is not None for worker in self._workers):
@@ -57,7 +57,7 @@ class Fleet:
             time.sleep(0.05)
 
     def look(self) -> None:
-        """Start workers that have ended, and let those go on whose pause is over."""
+        """Restart workers that have ended, and continue frozen ones whose time is over."""
         for number, worker in enumerate(self._workers):
             if worker.poll() is not None:
                 self.ended[self._how(worker)] += 1
@@ -69,18 +69,18 @@ class Fleet:
                 worker.send_signal(signal.SIGCONT)
 
     def kill_one(self) -> None:
-        """Kill a worker, whatever it does."""
+        """Kill a random worker, whatever it is doing."""
         self._kill(self._chance.choice(self._workers))
 
     def deploy(self, variables: Mapping[str, str]) -> None:
-        """Start half of the workers anew, with other variables; the others go on with what they have."""
+        """Restart half of the workers with other variables; the others continue with theirs."""
         self.deployments += 1
         for number in self._chance.sample(range(len(self._workers)), (len(self._workers) + 1) // 2):
             self._environments[number] = {**self._environments[number], **variables}
             self._kill(self._workers[number])
 
     def freeze_one(self, seconds: float) -> None:
-        """Stop a worker for so long; its connections stay."""
+        """Freeze a random worker for a number of seconds; its connections stay open."""
         worker = self._chance.choice(self._workers)
         if worker.poll() is None and worker.pid not in self._thaw_s:
             self._thaw_s[worker.pid] = time.monotonic() + seconds
@@ -88,11 +88,11 @@ class Fleet:
             worker.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let all go on."""
+        """Make all frozen workers due to continue at the next `look`."""
         self._thaw_s = dict.fromkeys(self._thaw_s, 0.0)
 
     def log(self) -> Iterator[dict[str, Any]]:
-        """Yield what all workers have logged so far, but for lines that were cut by a kill."""
+        """Yield the entries all workers have logged so far, without lines that a kill truncated."""
         for path in sorted(self._folder.glob("worker-*.log")):
             for line in path.read_text(errors="replace").splitlines():
                 try:
@@ -103,7 +103,7 @@ class Fleet:
                     yield parsed
 
     def troubles(self) -> list[str]:
-        """Return a sentence for each kind of crash, and for each bug that a worker has met and logged."""
+        """Return a sentence for each kind of crash, and for each bug that a worker has logged."""
         crashes = [f"{count} workers {how}" for how, count in self.ended.items() if "crash" in how]
         return crashes + sorted({f"a bug: {line}" for line in self.log() if line.get("code") == _BUG})
 

@@ -1,6 +1,6 @@
-"""The S3 endpoint: one thread a connection, kept alive; a file's bytes go from disk to socket.
+"""The S3 endpoint: one thread per kept-alive connection; file bytes go from disk to socket by sendfile.
 
-`python -m loadtest s3-server FOLDER` is one as a process of its own, so that its CPU is not counted.
+`python -m loadtest s3-server FOLDER` runs one in its own process, so that its CPU is not counted.
 """
 
 import argparse
@@ -28,11 +28,11 @@ from loadtest.simulator.endpoint import Endpoint, serve
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
-UpstreamError = HTTPError  # the service behind an endpoint of ours gave no answer
+UpstreamError = HTTPError  # the upstream service did not respond
 
 
 class ReadRefused(Exception):
-    """What S3 answers instead of bytes."""
+    """An S3 error response to a read."""
 
     def __init__(self, status: int, code: str) -> None:
         super().__init__(code)
@@ -41,7 +41,7 @@ class ReadRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ServedFile:
-    """One object as it is now."""
+    """The current state of one object."""
 
     path: Path
     size: int
@@ -50,7 +50,7 @@ class ServedFile:
 
 
 def find(folder: Path | None, target: str) -> ServedFile:
-    """Return the object that a request's target, `/bucket/key`, names; raises ReadRefused: there is none."""
+    """Return the object that a request's target, `/bucket/key`, names. Raises ReadRefused: it does not exist."""
     path = folder and (folder / unquote(urlsplit(target).path).lstrip("/")).resolve()
     if not (folder and path and path.is_file() and path.is_relative_to(folder.resolve())):
         raise ReadRefused(404, "NoSuchKey")
@@ -61,9 +61,9 @@ def find(folder: Path | None, target: str) -> ServedFile:
 
 
 def asked_bytes(found: ServedFile, headers: Message) -> range | None:
-    """Return the bytes that a request asks for; None if all, as for a Range header that is none.
+    """Return the requested byte range; None: all, which includes a Range header that is not valid.
 
-    Raises ReadRefused: there are no such bytes, or the object is another than the one the client means.
+    Raises ReadRefused: the range is outside the object, or If-Match names another eTag.
     """
     if headers.get("If-Match", "*").strip('"') not in {"*", found.etag.strip('"')}:
         raise ReadRefused(412, "PreconditionFailed")
@@ -78,8 +78,8 @@ def asked_bytes(found: ServedFile, headers: Message) -> range | None:
 
 
 def upstream_pool(url: str) -> HTTPConnectionPool:
-    """Return kept connections to the service behind an endpoint of ours, for any thread."""
-    # Once more if a kept connection was closed meanwhile; an answer that is an error is handed on as it is.
+    """Return a thread-safe pool of connections to the upstream service."""
+    # One retry, in case a kept-alive connection was closed meanwhile; error responses are passed on unchanged.
     once_more = Retry(1, allowed_methods=None, redirect=0, status=0, respect_retry_after_header=False)
     pool: HTTPConnectionPool = connection_from_url(url, maxsize=64, timeout=60.0, retries=once_more)
     return pool
@@ -91,10 +91,10 @@ _SMALLEST_CUT = 2
 
 
 class ObjectServer(Endpoint, ThreadingHTTPServer):
-    """Serves a folder, if any, for the length of a `with` block.
+    """Serves a folder, if given, during a `with` block.
 
-    `counts` can be read afterwards too: `requests` for files, `bytes` of them that were sent, answers `cut`, and
-    `writes` that were handed on.
+    `counts` can also be read afterwards: `requests` for files, their `bytes` sent, responses `cut` (truncated), and
+    `writes` forwarded.
     """
 
     request_queue_size = 128
@@ -109,9 +109,9 @@ class ObjectServer(Endpoint, ThreadingHTTPServer):
         seed: int = 1,
         tls: bool = False,
     ) -> None:
-        """`upstream`: the URL of the S3 that answers what is not a file of the folder. None: that does not exist.
+        """`upstream`: URL of the S3 that serves all that is not a file of the folder. None: such objects do not exist.
 
-        `cut_share`: the share of answers with a body that end in their middle, with the connection; which, `seed` says.
+        `cut_share`: the share of responses with a body, chosen by `seed`, that are truncated and close the connection.
         """
         if not 0 <= cut_share <= 1:
             raise ValueError("a share is from 0 to 1")
@@ -140,19 +140,19 @@ class ObjectServer(Endpoint, ThreadingHTTPServer):
             self.upstream.close()
 
     def count(self, what: str, more: int = 1) -> None:
-        """Count something."""
+        """Add to one of the counts."""
         with self._lock:
             self.counts[what] += more
 
     def is_to_be_cut(self) -> bool:
-        """Return whether the next answer is to end in its middle."""
+        """Return whether the next response is truncated, and count it."""
         with self._lock:
             is_cut = self._chance.random() < self._cut_share
             self.counts["cut"] += is_cut
         return is_cut
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept a connection. A TLS handshake is made by its own thread, when it first reads."""
+        """Accept a connection. Its own thread makes the TLS handshake, at the first read."""
         connection, address = super().get_request()
         if self._tls:
             connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
@@ -167,7 +167,7 @@ class ObjectServer(Endpoint, ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that go away, or are killed, are what tests are about."""
+        """Log nothing: tests disconnect and kill clients on purpose."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -177,7 +177,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """Send an object, a range of it, or, for HEAD, its headers."""
+        """Send an object or a range of it; for HEAD only the headers."""
         try:
             found = find(self._endpoint.folder, self.path)
             self._endpoint.count("requests")
@@ -188,14 +188,14 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def do_PUT(self) -> None:
-        """Hand on what changes something, and count it."""
+        """Forward a write upstream and count it."""
         self._endpoint.count("writes")
         self._relay(ReadRefused(405, "MethodNotAllowed"))
 
     do_POST = do_DELETE = do_PUT
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: a test's output is its own."""
+        """Log nothing: the output belongs to the test."""
 
     @property
     def _endpoint(self) -> ObjectServer:
@@ -212,7 +212,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._endpoint.count("bytes", self.connection.sendfile(file, sent.start, count))
 
     def _relay(self, refused: ReadRefused) -> None:
-        """Answer as the S3 behind this one does; without one, refuse."""
+        """Forward the request upstream and return its response; without an upstream, send the error."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self._endpoint.upstream is None:
             return self._refuse(refused)
@@ -226,7 +226,7 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def _count_to_send(self, size: int) -> int:
-        """Return how many bytes of a body are sent; where an answer to GET is to be cut, half, and no more follows."""
+        """Return the number of body bytes to send. A truncated GET gets half, and its connection is closed."""
         if self.command == "HEAD":
             return 0
         is_cut = self.command == "GET" and size >= _SMALLEST_CUT and self._endpoint.is_to_be_cut()
@@ -251,12 +251,12 @@ def _passed_on(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of an object endpoint."""
+    """Add the settings of an object endpoint."""
     parser.add_argument("folder", type=Path, help="holds a folder for each bucket")
     parser.add_argument("--tls", action="store_true", help="the second line printed is the file clients are to trust")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run an endpoint until Ctrl-C or SIGTERM; print what it counted."""
+    """Run an endpoint until Ctrl-C or SIGTERM; print its counts."""
     server = ObjectServer(arguments.folder, tls=arguments.tls)
     return serve(server, lambda: server.counts)

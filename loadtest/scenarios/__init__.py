@@ -1,4 +1,4 @@
-"""Scenarios: files that are made, dropped on the product in some place, measured and judged; and reports of such runs.
+"""Scenarios: files that are generated, loaded by the product on a target, measured and judged; and reports of runs.
 
-Not in here: how a file is generated (`loadtest.workload`) and how what was found is judged (`loadtest.checker`).
+Not in here: how a file is generated (`loadtest.workload`) and how results are judged (`loadtest.checker`).
 """

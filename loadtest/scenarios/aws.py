@@ -19,20 +19,20 @@ from loadtest.harness.targets import THREADS
 from loadtest.scenarios.catalog import FEEDS, Scenario, dollars, estimate_lines
 from loadtest.scenarios.deployed import StackDeployment
 
-STAGE, STACK = "loadtest", "ingest-loadtest"  # of cdk.json: tables and buckets go with the stack
+STAGE, STACK = "loadtest", "ingest-loadtest"  # of cdk.json: tables and buckets are deleted with the stack
 DESTROY = "python -m loadtest run --target aws --destroy"
-ATTEMPTS = 3  # functions that are under way may write rejects to a bucket that was just emptied
+ATTEMPTS = 3  # running functions may write rejects to a bucket that was just emptied
 _TO_STDERR = partial(print, file=sys.stderr)
 _EXISTS = ("CREATE_COMPLETE", "DELETE_FAILED")
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 10}, max_pool_connections=2 * THREADS)
 
 
 class RunRefused(Exception):
-    """A run that is not approved, or whose place is taken; nothing was done."""
+    """The run is not approved, or the stack exists already; nothing was done."""
 
 
 class StackFault(Exception):
-    """The stack could not be deployed, or something of it is left; says what to do."""
+    """The stack could not be deployed or not be destroyed; says what to do."""
 
 
 FAULTS = (RunRefused, StackFault, BotoCoreError, ClientError, SettingsFault, subprocess.CalledProcessError)
@@ -44,12 +44,12 @@ def client(service: str) -> Any:
 
 
 def run_cdk(*arguments: str) -> None:
-    """Run the CDK command line on the load test's stack; what fails it prints. Tests put the emulator here."""
+    """Run the CDK command line on the load test's stack; it prints its errors. Tests replace this by the emulator."""
     cdk.main([*arguments, "-c", f"stage={STAGE}", "-c", f"feeds={FEEDS}"])
 
 
 def outputs() -> dict[str, str] | None:
-    """Return the outputs of the load test's stack; None without one."""
+    """Return the outputs of the load test's stack; None if it does not exist."""
     try:
         [stack] = client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     except ClientError as error:
@@ -60,7 +60,7 @@ def outputs() -> dict[str, str] | None:
 
 
 def destroy(say: Callable[[str], None]) -> None:
-    """Remove the load test's stack with all it holds, if there is one."""
+    """Delete the load test's stack and its data, if it exists."""
     for _ in range(ATTEMPTS):
         if outputs() is None:
             say(f"the stack {STACK} is gone, with all it held")
@@ -84,15 +84,15 @@ def _empty_buckets() -> None:
 
 @dataclass(slots=True, kw_only=True)
 class AwsTarget:
-    """A stack for each run."""
+    """A target that deploys a stack for each run."""
 
     name: ClassVar[str] = "aws"
     say: Callable[[str], None] = _TO_STDERR
-    account: str | None = None  # whoever names it approves of the run
+    account: str | None = None  # naming the account approves the run
     left: str = ""  # why a stack could not be destroyed
 
     def show(self, wanted: Sequence[Scenario] = ()) -> str:
-        """Show account and region, and load and cost of scenarios as they are scaled; return the account."""
+        """Show the account and region, and the load and cost of scaled scenarios; return the account."""
         found = client("sts").get_caller_identity()
         self.say(f"account   {found['Account']}, as {found['Arn']}")
         self.say(f"region    {boto3.Session().region_name}")
@@ -106,7 +106,7 @@ class AwsTarget:
 
     @contextmanager
     def approved(self, wanted: Sequence[Scenario]) -> Iterator[Self]:
-        """Give the target for these scenarios, after their cost was shown; refuse if the account was not named."""
+        """Yield the target after showing the scenarios' cost. Raises RunRefused if the account was not named."""
         self._check_named(self.show(wanted))
         _check_is_free()
         try:
@@ -117,7 +117,7 @@ class AwsTarget:
 
     @contextmanager
     def deployed(self, scenario: Scenario, run: str) -> Iterator[StackDeployment]:
-        """Give a stack for the length of a block."""
+        """Yield a deployed stack; it is destroyed when the block ends."""
         _check_is_free()
         self.say(f"deploying {STACK}; should this process be killed, remove it with: {DESTROY}")
         try:
@@ -130,11 +130,11 @@ class AwsTarget:
         finally:
             try:
                 destroy(self.say)
-            except FAULTS as error:  # the run's result is not lost over it: what is left is printed at the end
+            except FAULTS as error:  # keep the run's result: the error is raised at the end
                 self.left = f"The stack {STACK} could not be destroyed ({error}); `{DESTROY}` tries it again."
 
     def remove(self) -> None:
-        """Remove what a killed run left; the account must be named, as for a run."""
+        """Delete the stack of a killed run; the account must be named, as for a run."""
         self._check_named(self.show())
         destroy(self.say)
 

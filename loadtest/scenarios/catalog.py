@@ -1,6 +1,6 @@
-"""The scenarios of scenarios.toml: which files of which feeds come when, to what table, and what is expected then.
+"""The scenarios of scenarios.toml: which files of which feeds arrive when, the tables' capacity, and the objectives.
 
-Also what a scenario puts on a new stack, and what that costs at most: by the model of `ingest plan`, and more.
+Also the load of a scenario on a new stack and its maximum cost: by the model of `ingest plan`, plus the test's own.
 """
 
 import math
@@ -40,7 +40,7 @@ def feed(name: str) -> Feed:
 
 @cache
 def tables() -> dict[str, Table]:
-    """Return the tables of all feeds, by the name their feed gives them."""
+    """Return the key schemas of all feeds' tables, by the table's name in the feed."""
     keys = {feed.table: feed.key_attributes() for feed in read_feeds(FEEDS).feeds.values()}
     # A key is of type S, N or B.
     return {table: Table(*(Key(key.name, key.type) for key in names)) for table, names in keys.items()}  # type: ignore[arg-type]
@@ -48,7 +48,7 @@ def tables() -> dict[str, Table]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """Files of one kind: how many, with `rows` each (of changes: about), and further settings of the generator."""
+    """Files of one kind: their number, the rows of each (approximate for changes), and more settings of the recipe."""
 
     feed: str
     count: int
@@ -56,7 +56,7 @@ class Files:
     recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
-FIGURES = {  # what objectives are about, by the path in a run's figures
+FIGURES = {  # descriptions of figures, by their path in a run's figures
     "event_to_visible_s.p99": "event to visible in seconds, p99",
     "rows_per_second": "rows written per second",
     "throttled_share": "share of the requests that were throttled",
@@ -73,31 +73,31 @@ class Objective:
     at_most: float | None = None
 
     def judged(self, figures: Mapping[str, Any]) -> Goal | None:
-        """Return the goal with what was found; None where that was not measured."""
+        """Return the goal with the figure found; None if it was not measured."""
         found = figure(figures, self.figure)
         return None if found is None else Goal(FIGURES[self.figure], float(found), self.at_least, self.at_most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A load, as it is at scale 1."""
+    """A load at scale 1."""
 
     name: str
     says: str
     files: tuple[Files, ...]
-    objectives: tuple[Objective, ...]  # at scale 1; at smaller scales start-up weighs more
-    every_s: float = 0.0  # between two files; 0: all at once
+    objectives: tuple[Objective, ...]  # valid at scale 1; start-up has more weight at smaller scales
+    every_s: float = 0.0  # interval between two files; 0: all at once
     notices: int = 1  # notifications of each file
     multiplies: Literal["files", "rows"] = "rows"  # what the scale multiplies
-    table: Simulation | None = None  # the capacity of each table in `sim`; None: it takes everything
-    workers: int = 2  # functions at once in `sim`
+    table: Simulation | None = None  # the capacity of each table in `sim`; None: unlimited
+    workers: int = 2  # concurrent functions in `sim`
     segment_bytes: int = 64 * MIB
     lease_s: float = 60
 
     def scaled(self, scale: float) -> "Scenario":
-        """Return the scenario at a scale: at least a file of each kind, and a row in each file.
+        """Return the scenario at a scale, with at least one file of each kind and one row in each file.
 
-        Segments shrink with files, so that a file is split into as many at each scale.
+        Segments shrink with the files, so that the number of segments per file is the same at each scale.
         """
         by_files = self.multiplies == "files"
         files = tuple(
@@ -110,11 +110,11 @@ class Scenario:
 
     @property
     def count(self) -> int:
-        """How many files there are."""
+        """The number of files."""
         return sum(kind.count for kind in self.files)
 
     def made(self, kind: Files, number: int, *, seed: int) -> Generation | ChangesFile:
-        """Return the file of this number: its bytes, and what must become of it."""
+        """Return the file with this number: its bytes and its known outcome."""
         if feed(kind.feed).operation:
             return ChangesFile(seed=seed, files=kind.count, rows=kind.rows, file=number % kind.count)
         more: dict[str, Any] = {"segment_bytes": self.segment_bytes, **kind.recipe}
@@ -122,12 +122,12 @@ class Scenario:
 
     @property
     def kept(self) -> frozenset[str]:
-        """The tables whose items decide what becomes of a row."""
+        """The tables with conditional writes, whose items must be held."""
         feeds = [feed(kind.feed) for kind in self.files]
         return frozenset(one.table for one in feeds if one.is_conditional or one.skip_unchanged)
 
     def in_turn(self) -> Iterator[Files]:
-        """Yield the kind of each file: they take turns."""
+        """Yield the kind of each file; kinds alternate."""
         for number in range(max(kind.count for kind in self.files)):
             yield from (kind for kind in self.files if number < kind.count)
 
@@ -137,14 +137,14 @@ SCENARIOS: dict[str, Scenario] = msgspec.convert(
     dict[str, Scenario],
 )
 
-FLEET = Fleet()  # as the stage `loadtest` of cdk.json deploys it
-FILE_S = 0.5  # of a function for a file, besides its rows: ledger, S3, a share of a cold start
+FLEET = Fleet()  # as deployed by the stage `loadtest` of cdk.json
+FILE_S = 0.5  # function time per file besides its rows: ledger, S3, a share of a cold start
 KB, PAGE, GB, MONTH_H = 1024, 4096, 1e9, 730
 
 
 @dataclass(slots=True)
 class Load:
-    """The files of a scenario, as they are known before one of them is made. Sizes are of the text, uncompressed."""
+    """The totals of a scenario's files, estimated before any is generated. Sizes are before compression."""
 
     rows: int = 0
     bytes: int = 0
@@ -156,7 +156,7 @@ class Load:
 
 
 def load_of(scenario: Scenario) -> Load:
-    """Return what a scenario, as it is scaled, puts on a stack."""
+    """Return the load of a scaled scenario."""
     load = Load()
     for kind in scenario.files:
         generation, known = scenario.made(kind, 0, seed=1), feed(kind.feed)
@@ -174,12 +174,12 @@ def load_of(scenario: Scenario) -> Load:
 
 
 def table_seconds(scenario: Scenario, load: Load) -> float:
-    """Return how long new tables, which work side by side, need at least; and no less than the files take to come."""
+    """Return the least seconds that new tables need, in parallel; no less than the time in which the files arrive."""
     return max(scenario.every_s * (scenario.count - 1), *(units / NEW_TABLE for units in load.units.values()))
 
 
 def estimate(scenario: Scenario) -> list[Charge]:
-    """Return what a run costs at most: list prices of us-east-1, without the free tier."""
+    """Return the maximum cost of a run: list prices of us-east-1, without the free tier."""
     load = load_of(scenario)
     workers, seconds = min(FLEET.functions, load.segments), table_seconds(scenario, load)
     busy_s = work_seconds(load.rows, load.bytes) + scenario.count * FILE_S
@@ -188,7 +188,7 @@ def estimate(scenario: Scenario) -> list[Charge]:
         size_bytes=load.bytes,
         segments=load.segments,
         workers=workers,
-        seconds=max(busy_s / workers, seconds),  # functions that wait for a table are paid for
+        seconds=max(busy_s / workers, seconds),  # functions that wait for a table are billed
         table_units=load.units.total(),
         index_units=0,
         reject_parts=load.files_with_rejects,
@@ -205,12 +205,12 @@ def estimate(scenario: Scenario) -> list[Charge]:
 
 
 def dollars(scenario: Scenario) -> float:
-    """Return the sum."""
+    """Return the total of `estimate`."""
     return sum(charge.dollars for charge in estimate(scenario))
 
 
 def estimate_lines(scenario: Scenario) -> Iterator[str]:
-    """Yield what a scenario puts on a stack, each line that is paid for, and their sum."""
+    """Yield lines on a scenario's load, each charge, and their total."""
     load = load_of(scenario)
     yield (
         f"{scenario.name}: {scenario.count:,} files, {load.rows:,} rows, {load.bytes / MB:,.1f} MB; "
@@ -223,7 +223,7 @@ def estimate_lines(scenario: Scenario) -> Iterator[str]:
 
 
 def usd_of(scenario: Scenario, log: FunctionLog, *, write_units: float, messages: int) -> float:
-    """Return what a run cost: as Lambda and the function report; requests to queue and S3 as estimated."""
+    """Return the cost of a run from what Lambda and the function report; queue requests and S3 reads are estimated."""
     load, reads = load_of(scenario), {charge.what: charge.quantity for charge in estimate(scenario)}["S3 reads"]
     return usd(
         write_units=write_units,

@@ -1,4 +1,4 @@
-"""`python -m loadtest run SCENARIO`: one scenario, or all of them, on a target; a JSON for each run."""
+"""`python -m loadtest run SCENARIO`: run one scenario or all on a target; writes one JSON document for each run."""
 
 import argparse
 import os
@@ -30,7 +30,7 @@ TARGETS: dict[str, Callable[[argparse.Namespace, list[Scenario]], AbstractContex
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser scenario, target and size."""
+    """Add the arguments for scenario, target and size."""
     scenarios = "; ".join(f"{scenario.name}: {scenario.says}" for scenario in SCENARIOS.values())
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("scenario", nargs="?", choices=list(SCENARIOS), metavar="SCENARIO", help=scenarios)
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run; 1 if a result is not green. A missed objective is not a failure."""
+    """Run; return 1 if a result is not green. A missed objective is not a failure."""
     if (arguments.dry_run or arguments.destroy) and arguments.target != "aws":
         print("--dry-run and --destroy are for --target aws; the others cost and leave nothing", file=sys.stderr)
         return REFUSED
@@ -117,7 +117,7 @@ def _scale(text: str) -> float:
 
 
 def _end(number: int, frame: object) -> None:
-    """End by an exception like any other, so that all is taken down on its way; further signals do not stop that."""
+    """Raise KeyboardInterrupt, so that everything is cleaned up; ignore further signals meanwhile."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt

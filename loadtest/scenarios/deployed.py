@@ -1,4 +1,4 @@
-"""One run on a deployed stack, be it in the emulator or on AWS: all it does is what AWS's own services offer."""
+"""One run on a deployed stack, in the emulator or on AWS; it uses only the APIs of AWS services."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ Entry = dict[str, Any]
 
 
 class StackDeployment:
-    """A stack that no one else uses: all that is in it is the run's. Use it from one thread."""
+    """A stack used only by this run: everything in it belongs to the run. Use it from one thread."""
 
     def __init__(self, client: Callable[[str], Any], outputs: Mapping[str, str], scenario: Scenario, run: str) -> None:
         self._outputs, self._scenario, self._run = outputs, scenario, run
@@ -40,33 +40,33 @@ class StackDeployment:
         self._uploads = Uploads(self._s3, self._bucket)
         self._reader, self.log = LogReader(logs, outputs[Output.LOG_GROUP]), FunctionLog()
         self._next_look_s = self._next_log_s = 0.0
-        self._again: dict[str, tuple[Expected, str]] = {}  # to be notified of more often; with their eTags
+        self._again: dict[str, tuple[Expected, str]] = {}  # files that need more notifications, with their eTags
         self._ended: dict[str, str] = {}  # keys by the ids of their outcomes
         self._messages = 0
 
     def close(self) -> None:
-        """End uploads and connections."""
+        """Close uploads and connections."""
         self._uploads.close()
         for client in self._clients:
             client.close()
 
     def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
-        """Upload the file but for the last step."""
+        """Upload the file without completing the upload."""
         self._uploads.add(key, portions, most_bytes=most_bytes)
 
     def get_ready(self) -> None:
-        """Wait for the uploads; functions start with the first message."""
+        """Wait for the uploads; functions start at the first message."""
         self._uploads.wait()
 
     def drop(self, files: Sequence[Expected]) -> None:
-        """Make objects of the uploads; the bucket sends one notification of each."""
+        """Complete the uploads; the bucket sends one notification of each object."""
         etags = self._uploads.finish(file.key for file in files)
         self._messages += len(files)
         if self._scenario.notices > 1:
             self._again |= {file.key: (file, etags[file.key]) for file in files}
 
     def observe(self) -> Observation:
-        """Return how things stand; rows are from the log."""
+        """Return an observation; the row count comes from the log."""
         if time.monotonic() >= self._next_log_s:
             self.log = self._reader.read()
             self._next_log_s = time.monotonic() + LOG_EVERY_S
@@ -75,9 +75,9 @@ class StackDeployment:
         return Observation(backlog=queue.visible + queue.delayed, in_flight=queue.in_flight, rows_reported=rows)
 
     def ended(self) -> list[dict[str, Any]]:
-        """Return the outcomes that the ledger has reported since the last call.
+        """Return the outcomes that the ledger shows as reported since the last call.
 
-        A file with several notifications has not ended before all are sent. To look takes a tenth of the time at most.
+        A file with several notifications ends after all are sent. Reading the ledger takes a tenth of the time at most.
         """
         begun_s = time.monotonic()
         if begun_s < self._next_look_s:
@@ -93,7 +93,7 @@ class StackDeployment:
         return [{"key": key, "id": id} for id, key in fresh.items()]
 
     def results(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Results:
-        """Read every row, and all that is reported of the files. How they ended is what the log says: it comes last."""
+        """Read every row and all reports on the files. Their outcomes come from the log, which arrives last."""
         self._wait_for_log()
         ledger = self._entries()
         entries = read_back.entries_of(ledger, self._bucket, keys)
@@ -123,11 +123,11 @@ class StackDeployment:
         )
 
     def peak_memory_bytes(self) -> int | None:
-        """Return the memory of the function that needed most, as Lambda reports it."""
+        """Return the highest memory use of any function, as reported by Lambda."""
         return max((one.used_mb * MIB for one in self.log.invocations), default=None)
 
     def keep_logs(self, folder: Path) -> None:
-        """Write what the function logged in the run to a folder, which is made."""
+        """Write the function's log of the run to a folder, which is created."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "function.log").write_text("\n".join([*map(json.dumps, self.log.entries), *self.log.crashes]))
 
@@ -135,7 +135,7 @@ class StackDeployment:
         return read_back.read_items(self._dynamodb, self._outputs[Output.LEDGER_TABLE])
 
     def _notify_again(self, entries: Sequence[Entry]) -> None:
-        """Send the notifications of objects again, as S3 may: with its sequencer, which the ledger has in the head."""
+        """Repeat notifications of objects, as S3 may, with the same sequencer, which the ledger's HEAD entry holds."""
         heads = {e[LedgerKeys.PARTITION_KEY]: e for e in entries if e[LedgerKeys.SORT_KEY] == LedgerKeys.HEAD}
         bodies = list[str]()
         for key, (file, etag) in list(self._again.items()):
@@ -148,7 +148,7 @@ class StackDeployment:
         self._messages += len(bodies)
 
     def _wait_for_log(self) -> None:
-        """Wait until the log has a line on each file that has ended."""
+        """Wait until the log has a line for each file that has ended."""
         until_s, wanted = time.monotonic() + LOG_LATE_S, set(self._ended.values())
         self.log = self._reader.read()
         while wanted - {event["key"] for event in self._closed()} and time.monotonic() < until_s:
@@ -156,14 +156,14 @@ class StackDeployment:
             self.log = self._reader.read()
 
     def _closed(self) -> list[dict[str, Any]]:
-        """Return the log's lines on files of the run that ended. The event was sent before each such line."""
+        """Return the log's lines on ended files of the run. The function logs each line after it has sent the event."""
         lines = [line for line in self.log.entries if line.get("message") == CLOSED and self._run in line["file"]]
         start = f"s3://{self._bucket}/"
         ids = [(str(line["file"]), f"{line['file']}#{line['version']}#{line['status']}") for line in lines]
         return [{"key": file.removeprefix(start), "id": id} for file, id in ids]
 
     def _depth(self) -> int:
-        """Return how many messages are left. The reconciler's own is there for a moment, now and then."""
+        """Return the number of messages left, after waiting: the reconciler's own message may be there for a moment."""
         until_s = time.monotonic() + QUIET_WITHIN_S
         while (depth := queue_depth(self._sqs, self._queue_url).all) and time.monotonic() < until_s:
             time.sleep(1)
@@ -172,35 +172,35 @@ class StackDeployment:
 
 @dataclass(frozen=True, slots=True)
 class LocalTarget:
-    """A fresh emulator for each run."""
+    """A target that starts a new emulator for each run."""
 
     name: ClassVar[str] = "local"
 
     @contextmanager
     def deployed(self, scenario: Scenario, run: str) -> Iterator["LocalDeployment"]:
-        """Give the deployed stack for the length of a block."""
+        """Yield a deployed stack; the emulator stops when the block ends."""
         with local_stack(FEEDS) as stack, closing(LocalDeployment(stack, scenario, run)) as deployment:
             yield deployment
 
 
 class LocalDeployment(StackDeployment):
-    """A run in the emulator, whose functions are processes that can be looked at."""
+    """A run in the emulator, whose functions are local processes that can be measured."""
 
     def __init__(self, stack: LocalStack, scenario: Scenario, run: str) -> None:
         super().__init__(stack.client, stack.outputs, scenario, run)
         self._emulator, self._usage = stack.emulator, Usage()
 
     def observe(self) -> Observation:
-        """Return how things stand; what functions take is what their processes do."""
+        """Return an observation; CPU and memory are those of the functions' processes."""
         self._usage.look(members(self._emulator.pid))
         usage = {"workers": self._usage.workers, "memory_bytes": self._usage.resident_bytes}
         return replace(super().observe(), cpu_seconds=self._usage.cpu_seconds, **usage)
 
     def peak_memory_bytes(self) -> int | None:
-        """Return the memory of the process that needed most."""
+        """Return the highest memory use of any process."""
         return self._usage.peak_bytes
 
     def keep_logs(self, folder: Path) -> None:
-        """Keep the emulator's log, too."""
+        """Also copy the emulator's log."""
         super().keep_logs(folder)
         shutil.copy(self._emulator.log, folder)

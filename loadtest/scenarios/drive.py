@@ -1,6 +1,6 @@
-"""One run: files are made, dropped when due, watched until the last has ended; every row is looked at, and reported.
+"""One run: generate files, drop them when due, watch until the last has ended, check every row, and report.
 
-What comes of a run is a document as JSON takes it; `loadtest report` reads it.
+The result of a run is a JSON document; `loadtest report` reads it.
 """
 
 import time
@@ -29,17 +29,17 @@ TICK_S = 0.05
 SAMPLE_EVERY_S = 1.0
 LOOK_EVERY_S = 0.2
 ENDINGS = {"gzip": ".csv.gz", "bz2": ".csv.bz2", "zstd": ".csv.zst"}
-LAST_MESSAGE_S = 120.0  # so long a message that came too often may be hidden
+LAST_MESSAGE_S = 120.0  # how long a duplicate message may stay hidden
 
 Document = dict[str, Any]
 Deployment = StackDeployment | SimDeployment
 Target = LocalTarget | SimTarget | AwsTarget
-Progress = Callable[..., None]  # takes what of the bar changes: description, total, completed, advance, says
+Progress = Callable[..., None]  # gets the fields of the bar that change: description, total, completed, advance, says
 
 
 @contextmanager
 def progress_bar(title: str, console: Console | None = None) -> Iterator[Progress]:
-    """Give a line that shows how far a run is, for the length of a block."""
+    """Yield the update function of a line that shows a run's progress during the block."""
     columns = (TextColumn(title), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[says]}"))
     times = (TimeElapsedColumn(), TimeRemainingColumn())
     with Bars(*columns, *times, console=console or Console(stderr=True)) as bars:
@@ -48,7 +48,7 @@ def progress_bar(title: str, console: Console | None = None) -> Iterator[Progres
 
 @dataclass(slots=True)
 class Run:
-    """A run that is under way."""
+    """A run in progress."""
 
     scenario: Scenario
     deployment: Deployment
@@ -62,9 +62,9 @@ class Run:
     begun_s: float = 0.0
 
     def perform(self) -> None:
-        """Drop all files, and watch until nothing moves any more.
+        """Drop all files, and watch until all have ended or patience runs out.
 
-        What is left then is for the judge: nothing is raised if files do not end.
+        Nothing is raised if files do not end: the checker reports them.
         """
         self.begun_s = time.time()
         next_sample_s = next_look_s = 0.0
@@ -100,7 +100,7 @@ class Run:
         self.progress(completed=seen.rows or seen.rows_reported or 0, says=says)
 
     def _settle(self) -> None:
-        """Wait for messages that are still hidden, and for events that come twice."""
+        """Wait for messages that are still hidden, and collect duplicate events."""
         until_s = time.time() + LAST_MESSAGE_S
         while time.time() < until_s and (seen := self.deployment.observe()).backlog + seen.in_flight:
             time.sleep(LOOK_EVERY_S)
@@ -117,9 +117,9 @@ def perform(
     patience_s: float,
     logs: Path | None = None,
 ) -> Document:
-    """Run a scenario at a scale; return objectives, result, figures, samples and files as JSON takes them.
+    """Run a scenario at a scale; return objectives, result, figures, samples and files as a JSON document.
 
-    If the result is not green, the logs go to the folder `logs`: nothing else is left of the run to look at.
+    If the result is not green, the logs are kept in the folder `logs`: nothing else of the run remains.
     """
     scaled = scenario.scaled(scale)
     progress(description=f"deploying to {target.name}")
@@ -142,7 +142,7 @@ def perform(
 
 
 def _made(scenario: Scenario, name: str, deployment: Deployment, seed: int, progress: Progress) -> Iterator[Expected]:
-    """Yield what must become of each file, once the deployment has taken its bytes. No two runs share a key."""
+    """Yield each file's expected outcome, once the deployment has stored its bytes. No two runs share a key."""
     for number, kind in enumerate(scenario.in_turn()):
         ending = ENDINGS.get(kind.recipe.get("compression", ""), ".csv")
         meant = feed(kind.feed)
@@ -170,8 +170,8 @@ def document(run: Run, results: Results, check_result: CheckResult) -> Document:
 
 
 def _file(key: str, size: int, entry: Mapping[str, Any], dropped_s: float | None) -> Document:
-    """Return what became of a file. It is visible once its last row is written and it has ended in the ledger."""
-    event_time = entry.get("file", {}).get("event_time")  # S3's: to drop many takes seconds, and its clock is another
+    """Return a file's figures. It is visible when its last row is written and it has ended in the ledger."""
+    event_time = entry.get("file", {}).get("event_time")  # by S3's clock: dropping many files takes seconds
     begun_s = datetime.fromisoformat(event_time).timestamp() if event_time else dropped_s
     visible_s = round(float(entry["ended"]) - begun_s, 3) if "ended" in entry and begun_s else None
     return {
@@ -207,7 +207,7 @@ def _figures(run: Run, results: Results, files: Sequence[Document], samples: Doc
 
 
 def _samples(run: Run, results: Results) -> Document:
-    """Return the curves. What only the functions know comes from their metrics, each at its second."""
+    """Return the curves. Figures that only the functions know come from their metrics, by second."""
     samples, log = run.samples, results.log
 
     def reported(name: str) -> list[float]:

@@ -1,6 +1,6 @@
-"""What a run comes to, wherever it is: observations, results, and the function's log.
+"""What a run on any target produces: observations, results, and the function's log.
 
-The log has lines and metrics, and what Lambda's REPORT lines say of each invocation.
+The log has the function's lines, metrics, and the invocations from Lambda's REPORT lines.
 """
 
 import json
@@ -18,7 +18,7 @@ from ingest.contract import METRIC_NAMESPACE, Dimension, Price
 from ingest.metrics.emf import Value
 from loadtest.checker.found import Found
 
-LATE_MS = 60_000  # how much later an event may come than one that was written after it
+LATE_MS = 60_000  # an event may arrive this much later than one written after it
 _REPORT = re.compile(
     r"REPORT RequestId: .*Billed Duration: ([\d.]+) ms.*Memory Size: (\d+) MB.*Max Memory Used: (\d+) MB"
 )
@@ -26,7 +26,7 @@ _CRASHED = re.compile(r"Task timed out|Runtime exited|Runtime\.\w*Error|Runtime\
 
 
 class MetricLine(NamedTuple):
-    """One line of metrics: whose they are, their values by name, and when they were emitted (epoch seconds)."""
+    """One line of metrics: stack and feed, values by name, and the time of emission in epoch seconds."""
 
     stack: str
     feed: str | None
@@ -35,14 +35,14 @@ class MetricLine(NamedTuple):
 
 
 def read_emf(line: str) -> MetricLine | None:
-    """Return the metrics in a line of a log; None for any other line.
+    """Return the metrics in a log line; None if it has none.
 
     >>> from ingest.metrics.emf import emf_line
     >>> read_emf(emf_line("prod", "orders", {"RowsRead": 3}, at_s=1.5))
     MetricLine(stack='prod', feed='orders', values={'RowsRead': 3}, at_s=1.5)
     >>> read_emf("START RequestId: 1")
     """
-    if METRIC_NAMESPACE not in line:  # as in most lines of a log
+    if METRIC_NAMESPACE not in line:  # most log lines
         return None
     with suppress(ValueError, TypeError, KeyError):
         about = (document := json.loads(line))["_aws"]
@@ -55,7 +55,7 @@ def read_emf(line: str) -> MetricLine | None:
 
 
 class Invocation(NamedTuple):
-    """When it ended, how long it is paid for, its memory, and what its environment had needed of that by then."""
+    """One invocation: its end, its billed duration, its memory size, and the most memory its environment had used."""
 
     ended_s: float
     seconds: float
@@ -64,13 +64,13 @@ class Invocation(NamedTuple):
 
     @property
     def begun_s(self) -> float:
-        """When it began."""
+        """The start of the invocation, in epoch seconds."""
         return self.ended_s - self.seconds
 
 
 @dataclass(slots=True)
 class FunctionLog:
-    """What is in a log: the function's lines, parsed; its metrics; invocations; lines about one that crashed."""
+    """The content of a log: the function's parsed lines, metrics, invocations, and lines about crashes."""
 
     entries: list[Mapping[str, Any]] = field(default_factory=list)
     metrics: list[MetricLine] = field(default_factory=list)
@@ -79,7 +79,7 @@ class FunctionLog:
 
     @classmethod
     def of(cls, lines: Iterable[tuple[float, str]]) -> "FunctionLog":
-        """Return what is in these lines; each with its time, epoch seconds."""
+        """Return the content of lines, each given with its time in epoch seconds."""
         log = cls()
         for at_s, line in lines:
             if _CRASHED.search(line):
@@ -100,7 +100,7 @@ class FunctionLog:
     def rates(self, metric: str, *, begun_s: float, times: Sequence[float]) -> list[float]:
         """Return a metric per second between each of these times and the one before; the first is 0.
 
-        `times` are seconds since `begun_s`. What was reported before or after them counts at the ends.
+        `times` are seconds since `begun_s`. Values reported before the first or after the last count at the ends.
         """
         sums = [0.0] * len(times)
         for line in self.metrics if len(times) > 1 else ():
@@ -109,14 +109,14 @@ class FunctionLog:
         return [total / seconds for total, seconds in zip(sums, passed, strict=False)]
 
     def at_work(self, *, begun_s: float, times: Sequence[float]) -> list[int]:
-        """Return how many functions ran at each of these times, which are seconds since `begun_s`."""
+        """Return the number of functions running at each of these times, in seconds since `begun_s`."""
         begun = sorted(one.begun_s - begun_s for one in self.invocations)
         ended = sorted(one.ended_s - begun_s for one in self.invocations)
         return [bisect_right(begun, at_s) - bisect_left(ended, at_s) for at_s in times]
 
 
 class LogReader:
-    """Reads a log group of CloudWatch as it grows: each event once, those too that come late."""
+    """Reads a CloudWatch log group as it grows: each event once, late ones included."""
 
     def __init__(self, client: Any, group: str) -> None:
         self._client, self._group = client, group
@@ -143,7 +143,7 @@ def _sum(line: MetricLine, metric: str) -> float:
 
 
 MB = 1_000_000
-MEMORY_MB = 1769  # of the function
+MEMORY_MB = 1769  # of the deployed function
 PRICES = {  # list prices of us-east-1, on demand
     "write_units": Price.WRITE_UNIT,  # of tables and ledger
     "worker_seconds": MEMORY_MB / 1024 * Price.LAMBDA_GB_SECOND,
@@ -156,16 +156,16 @@ PRICES = {  # list prices of us-east-1, on demand
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What a target says of itself at a moment. None: it does not know."""
+    """The state that a target reports at a moment. None: the target does not know it."""
 
     backlog: int  # messages that wait
     in_flight: int  # messages with a worker
     rows: int | None = None  # in the tables so far
-    rows_reported: int | None = None  # in the functions' metrics so far, which come late: no curve is made of it
-    throttles: int | None = None  # requests so far that found no capacity for all they asked
+    rows_reported: int | None = None  # in the functions' metrics so far; not drawn as a curve, because they arrive late
+    throttles: int | None = None  # requests so far of which any item was throttled
     workers: int | None = None
     cpu_seconds: float | None = None  # of all workers so far
-    memory_bytes: int | None = None  # of the worker that has most
+    memory_bytes: int | None = None  # of the largest worker
 
 
 @dataclass(slots=True)
@@ -183,11 +183,11 @@ class Samples:
         self.oldest_s.append(round(oldest_s, 2))
 
     def values(self, name: str) -> list[Any]:
-        """Return one of the figures in each second."""
+        """Return one figure of each sample."""
         return [getattr(seen, name) for seen in self.seen]
 
     def rates(self, name: str) -> list[float | None]:
-        """Return by how much a growing figure grew in each second; the first is 0."""
+        """Return the growth per second of a cumulative figure at each sample; the first is 0."""
         values, grown = self.values(name), list[float | None]()
         for number, value in enumerate(values):
             before, passed = values[max(0, number - 1)], self.times[number] - self.times[max(0, number - 1)]
@@ -196,7 +196,7 @@ class Samples:
 
 
 def distribution(values: Sequence[float]) -> dict[str, float | None]:
-    """Return percentiles of how long things took: each is a value that was measured (nearest rank).
+    """Return percentiles of measured durations by nearest rank, so that each is a measured value.
 
     >>> distribution([4, 1, 3, 2])
     {'p50': 2.0, 'p90': 4.0, 'p99': 4.0, 'max': 4.0}
@@ -209,22 +209,22 @@ def distribution(values: Sequence[float]) -> dict[str, float | None]:
 
 
 def usd(**used: float) -> float:
-    """Return what was used, by the names in PRICES, costs; without storage, transfer and the free tier.
+    """Return the cost of quantities used, by their names in PRICES; without storage, transfer and the free tier.
 
-    On this machine a worker's CPU seconds stand for the time its function would have run: functions here share cores,
-    and their waiting is not what they would wait for on AWS.
+    On this machine a worker's CPU seconds replace the duration of its function: functions here share cores, and their
+    waiting times differ from those on AWS.
     """
     return sum(PRICES[name] * quantity for name, quantity in used.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """What a run came to."""
+    """The results of a run."""
 
     found: Found
     log: FunctionLog
     requests: int  # to the tables
-    throttled: int  # how many of these found no capacity for all they asked
+    throttled: int  # requests of which any item was throttled
     write_units: float  # of tables and ledger
-    usd: float  # what it cost, or would have cost on AWS
-    peak_memory_bytes: int | None  # of the worker that needed most
+    usd: float  # actual cost, or the estimated cost on AWS
+    peak_memory_bytes: int | None  # of the largest worker

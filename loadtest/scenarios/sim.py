@@ -1,6 +1,6 @@
-"""The target `sim`: the product's function in real processes; its rows go to a table that is simulated, at full speed.
+"""The target `sim`: the product's function in real processes at full speed; its rows go to simulated tables.
 
-Queue, ledger, rejects and events are those of the emulator with the deployed template; objects come from disk.
+The queue, ledger, rejects and events are the emulator's, with the deployed template; objects are read from disk.
 """
 
 import random
@@ -27,17 +27,17 @@ FIRST = "0001"  # sequencer of the only version of an object
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimTarget:
-    """One emulator for as many runs as are wanted; workers, table and objects are each run's own."""
+    """One emulator for any number of runs; each run has its own workers, tables and objects."""
 
     name: ClassVar[str] = "sim"
     stack_client: StackClient
-    workers: int | None = None  # None: as the scenario says
+    workers: int | None = None  # None: the scenario's number
     module: str = "loadtest.harness.worker"  # tests need broken workers
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @contextmanager
     def deployed(self, scenario: Scenario, run: str) -> Iterator["SimDeployment"]:
-        """Give workers that start, an empty table, and an empty landing bucket for the length of a block."""
+        """Yield workers that are starting, with empty tables and an empty landing bucket, during a block."""
         settings = TestbedSettings(
             feeds=FEEDS,
             tables=tables(),
@@ -60,7 +60,7 @@ class SimTarget:
 
 @contextmanager
 def sim_target(*, workers: int | None = None) -> Iterator[SimTarget]:
-    """Give the target for the length of a block."""
+    """Yield the target; its emulator stops when the block ends."""
     with testbed.deployed(TestbedSettings(feeds=FEEDS, tables=tables())) as stack_client:
         yield SimTarget(stack_client=stack_client, workers=workers)
 
@@ -75,21 +75,21 @@ class SimDeployment:
         self._cpu_seconds_before = 0.0
 
     def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
-        """Put the file where the bucket's objects lie; no one knows of it before the notification."""
+        """Write the file to the folder of the bucket's objects; no worker knows of it before the notification."""
         path = self._testbed.objects / key
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             file.writelines(portions)
 
     def get_ready(self) -> None:
-        """Wait until all workers ask for messages."""
+        """Wait until all workers poll for messages."""
         self._testbed.fleet.wait_until_ready()
         self._stack_client.take_events()
         self._usage.look(self._testbed.fleet.pids)
         self._cpu_seconds_before, self._ledger_units_before = self._usage.cpu_seconds, self._testbed.ledger.costs.total
 
     def drop(self, files: Sequence[Expected]) -> None:
-        """Send notifications of objects, each as often as the scenario says; they lie there already."""
+        """Send notifications of objects that `write` has stored, each as often as the scenario says."""
         bodies: list[str] = []
         for file in files:
             etag = find(self._testbed.objects, f"/{file.key}").etag.strip('"')
@@ -100,7 +100,7 @@ class SimDeployment:
         self._sent += len(bodies)
 
     def observe(self) -> Observation:
-        """Return how things stand."""
+        """Return an observation."""
         self._testbed.fleet.look()
         self._usage.look(self._testbed.fleet.pids)
         queue = self._stack_client.depths()
@@ -115,11 +115,11 @@ class SimDeployment:
         )
 
     def ended(self) -> list[dict[str, Any]]:
-        """Return the events about files that have come since the last call."""
+        """Return the events about files received since the last call."""
         return self._stack_client.take_events()
 
     def results(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Results:
-        """End the workers and the table; return what all of it has come to."""
+        """Stop the workers and the tables; return the results."""
         logs = sorted(self._testbed.folder.glob("worker-*.log"))
         log = FunctionLog.of((0.0, line) for path in logs for line in path.read_text(errors="replace").splitlines())
         found, replayed = self._testbed.end(keys)
@@ -145,5 +145,5 @@ class SimDeployment:
         )
 
     def keep_logs(self, folder: Path) -> None:
-        """Copy the workers' logs to a folder, which is made."""
+        """Copy the workers' logs to a folder, which is created."""
         self._testbed.keep_logs(folder)

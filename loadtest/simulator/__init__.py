@@ -1,6 +1,6 @@
-"""A DynamoDB endpoint for tests and benchmarks: takes everything at full speed, or behaves as DynamoDB can.
+"""A DynamoDB endpoint for tests and benchmarks: accepts everything at full speed, or simulates limits and faults.
 
-`with Simulator() as simulator:` starts one; `Settings` says what it is to do.
+`with Simulator() as simulator:` starts one; `Settings` configures it.
 """
 
 from loadtest.simulator.server import Simulator

@@ -1,4 +1,4 @@
-"""`python -m loadtest simulator`: it runs as a process of its own, so that a benchmark does not count its CPU."""
+"""`python -m loadtest simulator`: run it in its own process, so that a benchmark does not count its CPU."""
 
 import argparse
 from typing import Any
@@ -17,7 +17,7 @@ EXAMPLE = """example: a table of 1,000 write units a second, and one request in 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser the settings of a simulator; without any it takes everything and counts it."""
+    """Add the settings of a simulator; by default it accepts everything and counts it."""
     parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, EXAMPLE
     what = "JSON with the fields of loadtest/simulator/settings.py (default {}: all is taken, and counted)"
     parser.add_argument("settings", nargs="?", type=_settings, default=Settings(), metavar="SETTINGS", help=what)

@@ -1,4 +1,4 @@
-"""What the endpoints on this machine have in common: a URL, a certificate for it, running as a process of their own."""
+"""The common base of the endpoints on this machine: a URL, a certificate for it, running in their own process."""
 
 import json
 import signal
@@ -15,11 +15,11 @@ _ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Endpoint(ABC):
-    """Listens on 127.0.0.1 for the length of a `with` block, once; with TLS, by a certificate made at the start."""
+    """Listens on 127.0.0.1 during one `with` block; with TLS, it makes a certificate at the start."""
 
     def __init__(self, *, tls: bool) -> None:
         self._is_tls, self._ends = tls, ExitStack()
-        self.ca_file: Path | None = None  # what clients of a TLS endpoint are to trust, by AWS_CA_BUNDLE or the like
+        self.ca_file: Path | None = None  # for clients of a TLS endpoint to trust, by AWS_CA_BUNDLE or the like
 
     def __enter__(self) -> Self:
         with self._ends as ends:
@@ -33,12 +33,12 @@ class Endpoint(ABC):
 
     @property
     def url(self) -> str:
-        """Where the endpoint listens: what AWS_ENDPOINT_URL or the like is to be."""
+        """The endpoint's URL, for AWS_ENDPOINT_URL or the like."""
         return f"{'https' if self._is_tls else 'http'}://127.0.0.1:{self._port}"
 
     @abstractmethod
     def _listening(self, context: ssl.SSLContext | None) -> AbstractContextManager[int]:
-        """Listen for the length of a `with` block, which gets the port."""
+        """Return a context that listens, and yields the port."""
 
     @contextmanager
     def _certified(self) -> Iterator[ssl.SSLContext]:
@@ -50,9 +50,9 @@ class Endpoint(ABC):
 
 
 def serve(endpoint: Endpoint, counts: Callable[[], Any]) -> int:
-    """Run an endpoint until Ctrl-C or SIGTERM: its URL at the start, what it counted as JSON at the end.
+    """Run an endpoint until Ctrl-C or SIGTERM. Prints its URL at the start, and its counts as JSON at the end.
 
-    With TLS, the second line printed is the file that clients are to trust.
+    With TLS, the second line printed is the path of the certificate for clients to trust.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     with endpoint:

@@ -1,4 +1,4 @@
-"""How DynamoDB says no: types, words and members of its error answers."""
+"""DynamoDB's error responses: their types, messages and members."""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ REGION, ACCOUNT = "us-east-1", "000000000000"
 
 
 class RequestRefused(Exception):
-    """A request that gets an error answer. `name`: the error without its namespace, as clients show it."""
+    """A request that gets an error response. `name`: the error without its namespace, as clients show it."""
 
     def __init__(self, name: str, message: str, *, status: int = 400, **members: object) -> None:
         super().__init__(message)
@@ -19,7 +19,7 @@ class RequestRefused(Exception):
         self._document = {"__type": f"com.amazonaws.dynamodb.v20120810#{name}", "message": message, **members}
 
     def body(self) -> bytes:
-        """Return the answer's body."""
+        """Return the body of the response."""
         return json.dumps(self._document, separators=(",", ":")).encode()
 
 
@@ -34,7 +34,7 @@ _ON_DEMAND = (
     "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table "
     "or index so please try again shortly."
 )
-NO_TABLE = "Requested resource not found"  # DescribeTable names the table, writes do not
+NO_TABLE = "Requested resource not found"  # errors of DescribeTable name the table, those of writes do not
 
 
 def throttled(reasons: Iterable[tuple[str, Reason]], *, is_provisioned: bool) -> RequestRefused:

@@ -1,6 +1,6 @@
-"""Items as DynamoDB takes them: how large they are, which values and keys it refuses, conditions and updates. Pure.
+"""Items by DynamoDB's rules: their size, values and keys that it rejects, conditions and updates. Pure.
 
-Items are parsed DynamoDB JSON; expressions are of the kinds that the product sends.
+Items are parsed DynamoDB JSON; only the kinds of expressions that the product sends are supported.
 """
 
 import re
@@ -44,7 +44,7 @@ def _value_bytes(kind: str, content: Any) -> int:
 
 
 def _number_bytes(text: str) -> int:
-    """Return a byte, one for each pair of digits counted from the point, and one for a minus."""
+    """Return the size of a number: one byte, one for each pair of digits from the point, and one for a minus."""
     number = _NUMBERS.create_decimal(text).normalize(_NUMBERS)
     if not number:
         return 1
@@ -60,7 +60,7 @@ _SCALAR_BYTES: Mapping[str, Callable[[Any], int]] = {
 
 
 def check_values(values: Iterable[Value]) -> None:
-    """Check that each value has one type, numbers and sets."""
+    """Check that each value has exactly one type, and that numbers and sets are valid."""
     for value in values:
         if len(value) != 1:
             fault = "has more than one datatypes set" if value else "is empty"
@@ -80,7 +80,7 @@ def check_values(values: Iterable[Value]) -> None:
 
 
 def _check_number(text: str) -> None:
-    """Check that a number has 38 digits at most and is within DynamoDB's range."""
+    """Check that a number has at most 38 digits and is within DynamoDB's range."""
     try:
         is_number = _NUMBERS.create_decimal(text).is_finite()
     except DecimalException:
@@ -90,7 +90,7 @@ def _check_number(text: str) -> None:
 
 
 def key_values(item: Item, table: Table | None) -> Iterator[str]:
-    """Yield the values of the key attributes, such that equal keys are equal."""
+    """Yield the values of the key attributes in a normal form, in which equal keys are equal."""
     keys = table.keys if table else ()
     if any(key.type not in item.get(key.name, {}) for key in keys):
         raise invalid("The provided key element does not match the schema")
@@ -104,8 +104,8 @@ def key_values(item: Item, table: Table | None) -> Iterator[str]:
 
 
 MAX_EXPRESSION_BYTES = 4096
-Condition = Callable[[Item], bool]  # of the item as it is; where there is none, it has no attributes
-Change = Callable[[Item], Item]  # returns the item after it
+Condition = Callable[[Item], bool]  # gets the existing item; {} if there is none
+Change = Callable[[Item], Item]  # returns the item after the change
 
 _TERM = re.compile(r"attribute_not_exists\((#\w+)\)|begins_with\((#\w+), ?(:\w+)\)|(#\w+) <= (:\w+)")
 _CLAUSES = re.compile(r"(?:SET (?P<set>.+?))?(?:(?:^| )REMOVE (?P<remove>.+))?")
@@ -114,7 +114,7 @@ _COMPARED: Mapping[str, Callable[[Any], Any]] = {"N": Decimal, "S": str.encode, 
 
 
 class Placeholders:
-    """The names and values that a request's expressions stand for; each must be used."""
+    """The names and values for the placeholders in a request's expressions; each must be used."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         names, values = (request.get(f"ExpressionAttribute{kind}") for kind in ("Names", "Values"))
@@ -125,27 +125,27 @@ class Placeholders:
         self._unused = set(self._given)
 
     def __getitem__(self, placeholder: str) -> Any:
-        """Return an attribute's name, or a value."""
+        """Return the attribute name or value of a placeholder."""
         if placeholder not in self._given:
             raise invalid(f"An expression attribute name or value is not defined: {placeholder}")
         self._unused.discard(placeholder)
         return self._given[placeholder]
 
     def check_used(self) -> None:
-        """Check that nothing is left over."""
+        """Check that every name and value was used."""
         if self._unused:
             raise invalid(f"A value provided is unused in expressions: keys: {{{', '.join(sorted(self._unused))}}}")
 
 
 def condition_of(text: str, placeholders: Placeholders) -> Condition:
-    """Return whether an item fits a ConditionExpression: terms with OR between them."""
+    """Return the predicate of a ConditionExpression, which is terms combined by OR."""
     _check_size(text)
     terms = [_term(term.strip(), placeholders) for term in text.split(" OR ")]
     return lambda item: any(fits(item) for fits in terms)
 
 
 def _term(text: str, placeholders: Placeholders) -> Condition:
-    """Return whether an item fits one term; values of other types than the one given do not."""
+    """Return the predicate of one term; values of another type than the one given do not match."""
     if not (found := _TERM.fullmatch(text)):
         raise _syntax_error(text)
     if found[1]:
@@ -161,7 +161,7 @@ def _term(text: str, placeholders: Placeholders) -> Condition:
 
 
 def change_of(text: str, placeholders: Placeholders, keys: Collection[str]) -> Change:
-    """Return what an UpdateExpression says: `SET #a=:a, ... REMOVE #b, ...`, of attributes other than `keys`."""
+    """Return the change of an UpdateExpression, `SET #a=:a, ... REMOVE #b, ...`, of attributes other than `keys`."""
     _check_size(text)
     if not (clauses := _CLAUSES.fullmatch(text)):
         raise _syntax_error(text)

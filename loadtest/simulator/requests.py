@@ -1,7 +1,7 @@
-"""What a request asks for, checked as DynamoDB checks it. Pure.
+"""Parse requests and check them as DynamoDB does. Pure.
 
-The words are DynamoDB's where clients look at them, or where they are short. They are not for a request over 16 MB,
-for numbers and the size of keys, and for the shapes that no SDK lets pass.
+Error messages are DynamoDB's where clients read them, or where they are short. They differ for a request over 16 MB,
+for numbers and key sizes, and for malformed requests that no SDK sends.
 """
 
 import json
@@ -22,26 +22,26 @@ Tables = Mapping[str, Table] | None
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An item that is asked for by its key."""
+    """An item requested by its key."""
 
     table: str
-    named: str  # the table, as the request names it: by its name or its ARN
-    request: Mapping[str, Any]  # as the request has it
-    key: tuple[str, ...]  # empty where the table's keys are not known
+    named: str  # the table as named in the request: by name or by ARN
+    request: Mapping[str, Any]  # the part of the request
+    key: tuple[str, ...]  # empty if the table's keys are not known
 
 
 @dataclass(frozen=True, slots=True)
 class Write(Asked):
-    """One item to put, to change or to delete."""
+    """One item to put, update or delete."""
 
-    item: items.Item | None  # what is put, or, with a `change`, its key; None: deleted
-    bytes: int  # of what the request says of it
+    item: items.Item | None  # the item to put, or, with a `change`, its key; None: delete
+    bytes: int  # size of its attributes in the request
     change: items.Change | None = None
-    condition: items.Condition | None = None  # what the item must be before; None: anything
-    returns_old: bool = False  # whether it is asked for where it is otherwise
+    condition: items.Condition | None = None  # on the item before; None: unconditional
+    returns_old: bool = False  # whether a failed condition returns the existing item
 
     def after(self, before: items.Item | None) -> items.Item | None:
-        """Return the item that is there afterwards, given the one before."""
+        """Return the item after the write, given the one before."""
         if self.change is None or self.item is None:
             return self.item
         return self.change(before or self.item)
@@ -49,7 +49,7 @@ class Write(Asked):
 
 @contextmanager
 def _shape() -> Iterator[None]:
-    """Make what is missing or of the wrong type in a request a SerializationException."""
+    """Turn errors from missing members or wrong types in a request into a SerializationException."""
     try:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -101,7 +101,7 @@ def single(operation: str, body: bytes, tables: Tables) -> Write:
 
 @_shape()
 def keys(body: bytes, tables: Tables) -> tuple[list[Asked], Mapping[str, Mapping[str, Any]]]:
-    """Return what a BatchGetItem asks for, and its parts by table, as it names them."""
+    """Return the items that a BatchGetItem requests, and its parts by table, as named in the request."""
     requests = _document(body).get("RequestItems")
     if not requests:
         raise invalid("BatchGetItem must have some requests set")
@@ -121,7 +121,7 @@ def keys(body: bytes, tables: Tables) -> tuple[list[Asked], Mapping[str, Mapping
 
 
 def projected(request: Mapping[str, Any], item: items.Item) -> items.Item:
-    """Return what a part of a BatchGetItem asks for of an item: all of it, or `#a,#b`, ... by its names."""
+    """Return the attributes of an item that a part of a BatchGetItem requests: all, or a projection `#a,#b`, ..."""
     if (text := request.get("ProjectionExpression")) is None:
         return item
     placeholders = items.Placeholders(request)
@@ -148,7 +148,7 @@ def _check_key_alone(key: items.Item, table: Table | None) -> None:
 
 
 def _check_keys_of_put(item: items.Item, table: Table) -> None:
-    """Check what PutItem says in more words than BatchWriteItem."""
+    """Check the keys with PutItem's messages, which are more detailed than BatchWriteItem's."""
     for key in table.keys:
         if key.name not in item:
             raise invalid(f"{items.WRONG_VALUES}Missing the key {key.name} in the item")
@@ -158,7 +158,7 @@ def _check_keys_of_put(item: items.Item, table: Table) -> None:
 
 
 def request_items(asked: Iterable[Asked]) -> dict[str, list[Mapping[str, Any]]]:
-    """Return what is asked as a request has it, and as an answer has what was not done."""
+    """Return items in the form of a request's items, and of a response's unprocessed items."""
     tables: dict[str, list[Mapping[str, Any]]] = {}
     for one in asked:
         tables.setdefault(one.named, []).append(one.request)
@@ -167,7 +167,7 @@ def request_items(asked: Iterable[Asked]) -> dict[str, list[Mapping[str, Any]]]:
 
 @_shape()
 def described(body: bytes) -> str:
-    """Return the table that a DescribeTable names, be it named by ARN or not."""
+    """Return the name of the table in a DescribeTable, which may give its name or its ARN."""
     return str(_document(body)["TableName"]).rpartition("/")[2]
 
 

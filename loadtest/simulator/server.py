@@ -1,4 +1,4 @@
-"""A DynamoDB endpoint on 127.0.0.1 in a thread of its own. HTTP/1.1, kept alive, one answer at a time a connection."""
+"""A DynamoDB endpoint on 127.0.0.1 in its own thread. HTTP/1.1, keep-alive; one request at a time per connection."""
 
 import asyncio
 import socket
@@ -24,32 +24,32 @@ _HEAD = (
     b"HTTP/1.1 %s\r\nContent-Type: application/x-amz-json-1.0\r\n"
     b"x-amz-crc32: %d\r\nContent-Length: %d\r\nx-amzn-RequestId: %%052d\r\n\r\n"
 )
-_NO_LINGER = struct.pack("ii", 1, 0)  # makes closing a socket a reset
+_NO_LINGER = struct.pack("ii", 1, 0)  # closing the socket sends a reset
 _RESETS = (Fault.RESET_BEFORE, Fault.RESET_AFTER)
 
-Elsewhere = Callable[[str, bytes], Answer]  # answers a target and body that are not about rows, in some thread
-_THREADS = 64  # for it, at most
+Elsewhere = Callable[[str, bytes], Answer]  # responds to a target and body not about rows, in a pool thread
+_THREADS = 64  # limit for `Elsewhere`
 
 
 class Connection(asyncio.Protocol):
-    """Serves one client. While an answer is delayed, the client's further requests wait; other clients do not."""
+    """Serves one client. While a response is delayed, further requests of this client wait; other clients do not."""
 
     def __init__(self, service: Service, connections: set[asyncio.Transport], elsewhere: Elsewhere | None) -> None:
         self._service, self._statistics, self._connections = service, service.statistics, connections
         self._held = bytearray()
-        self._needed = 0  # bytes before it is worth while to look
+        self._needed = 0  # bytes needed before the request can be complete
         self._elsewhere = elsewhere
         self._delayed: asyncio.TimerHandle | asyncio.Future[Answer] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Register the connection."""
         self._transport = cast(asyncio.Transport, transport)
         self._connections.add(self._transport)
         self._statistics.connections += 1
         self._statistics.open_connections += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget an answer that no one waits for."""
+        """Cancel the delayed response of an abandoned request."""
         self._statistics.open_connections -= 1
         self._connections.discard(self._transport)
         if self._delayed:
@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
             self._statistics.in_flight -= 1
 
     def data_received(self, data: bytes) -> None:
-        """Answer each request that is complete."""
+        """Respond to each complete request."""
         self._held += data
         self._serve()
 
@@ -135,7 +135,7 @@ _ALL_TAKEN_FRAMED = _head(ALL_TAKEN) + ALL_TAKEN.body
 
 
 class Simulator(Endpoint):
-    """Runs the endpoint for the length of a `with` block, once. What it counted and kept can be read afterwards too."""
+    """Runs the endpoint during one `with` block. Its counts and items can also be read afterwards."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class Simulator(Endpoint):
         clock: Callable[[], float] = time.monotonic,
         elsewhere: Elsewhere | None = None,
     ) -> None:
-        """`elsewhere` answers what is not about rows."""
+        """`elsewhere` returns the responses to requests that are not about rows."""
         self.settings = settings or Settings()
         super().__init__(tls=self.settings.tls)
         self._service = Service(self.settings, clock)
@@ -154,7 +154,7 @@ class Simulator(Endpoint):
 
     @property
     def items(self) -> int:
-        """How many writes were made."""
+        """The number of writes made."""
         return self.statistics.items
 
     @contextmanager
@@ -168,7 +168,7 @@ class Simulator(Endpoint):
 
     async def _close(self, server: asyncio.Server) -> None:
         server.close()
-        await asyncio.sleep(0.02)  # what was accepted just now becomes a connection in the loop's next turns
+        await asyncio.sleep(0.02)  # sockets accepted just now become connections in the loop's next iterations
         while self._connections:
             for connection in self._connections:
                 connection.abort()

@@ -1,4 +1,4 @@
-"""What the endpoint answers to a request, and when. Knows HTTP as little as sockets."""
+"""Determines the response to a request and its delay, independent of HTTP and sockets."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from loadtest.simulator.settings import Capacity, Fault, Reason, Schedule, Setti
 from loadtest.simulator.written_items import Statistics, WrittenItems
 
 TOOK_ALL = b'{"UnprocessedItems":{}}'
-# In no JSON string, where quotes are escaped; attributes of such names would count.
+# Cannot occur in a JSON string, where quotes are escaped; attributes with these names would be counted.
 _PUT, _DELETE = b'"PutRequest":', b'"DeleteRequest":'
 _TABLE = re.compile(rb'"(?:TableName|RequestItems)"\s*:\s*\{?\s*"(?:[^"]*/)?([^"/]*)"')
 _BATCH, _GET = b"batchwriteitem", b"batchgetitem"
@@ -34,19 +34,19 @@ _NEEDS_ITEMS = "the simulator needs `keeps_items` for conditions, updates and re
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request gets."""
+    """The response to a request."""
 
     body: bytes
     status: int = 200
     delay_s: float = 0
-    fault: Fault | None = None  # may reset the connection, cut the body or spoil its checksum
+    fault: Fault | None = None  # may reset the connection, truncate the body or corrupt its checksum
 
 
 ALL_TAKEN = Answer(TOOK_ALL)
 
 
 class Service:
-    """Answers requests one after the other."""
+    """Handles requests one after the other."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         self.statistics = Statistics(clock)
@@ -63,7 +63,7 @@ class Service:
         self._is_fast = settings.tables is None and not (settings.faults or settings.latency_s)
 
     def answer(self, operation: bytes, body: bytes) -> Answer:
-        """Return the answer to a request; `operation` is in lower case."""
+        """Return the response to a request; `operation` is in lower case."""
         if self._is_fast and operation == _BATCH:
             self._count(body)
             return ALL_TAKEN
@@ -74,19 +74,19 @@ class Service:
         return Answer(*self._answered(operation, body, fault), delay_s, fault)
 
     def is_of_rows(self, operation: bytes, body: bytes) -> bool:
-        """Return whether a request is for the tables of this service: a batch of writes is, others name one of them."""
+        """Return whether a request is for this service: any batch of writes, and item requests on one of its tables."""
         if operation == _BATCH or operation not in _OF_ITEMS:
             return operation == _BATCH
         named = _TABLE.search(body)
         return named is not None and named[1].decode() in (self._settings.tables or ())
 
     def close(self) -> None:
-        """End the spool, if there is one: it can be read then."""
+        """Close the spool, if there is one, so that it can be read."""
         if self._spool:
             self._spool.close()
 
     def _keep(self, body: bytes) -> None:
-        """Keep what was taken for `replay`, a request a line: in JSON, line ends are between values only."""
+        """Append a request to the spool for `replay`, on one line: JSON has line ends only between values."""
         if self._spool:
             self._spool.write(body.replace(b"\n", b" ") + b"\n")
 
@@ -137,7 +137,7 @@ class Service:
         asked, parts = requests.keys(body, self._settings.tables)
         found: dict[str, list[Item]] = {one.named: [] for one in asked}
         left = list[tuple[Asked, Reason]]()
-        for one in reversed(asked):  # any order may come
+        for one in reversed(asked):  # DynamoDB may return any order
             if self._schedule.throttles_next_item():
                 left.append((one, Reason.READ_KEY_RANGE))
                 continue
@@ -150,7 +150,7 @@ class Service:
         return _json({"Responses": found, "UnprocessedKeys": keys})
 
     def _take(self, writes: list[Write]) -> list[Write]:
-        """Take the writes that find capacity and return the others."""
+        """Make the writes for which there is capacity, and return the others."""
         asked = [(write, units, self._reason(write, units)) for write in writes for units in [self._units(write)]]
         refused = [(write, reason) for write, _, reason in asked if reason]
         taken = [write for write, _, reason in asked if not reason]
@@ -163,7 +163,7 @@ class Service:
         return [write for write, _ in refused]
 
     def _note(self, refused: Sequence[tuple[Asked, Reason]], of: int) -> None:
-        """Count what found no capacity; refuse the request if nothing of it was done."""
+        """Count throttled items; raise the throttling error if these are all items of the request."""
         self.statistics.unprocessed += len(refused)
         self.statistics.asked(was_limited=bool(refused))
         if len(refused) == of:
@@ -172,7 +172,7 @@ class Service:
             raise errors.throttled(reasons, is_provisioned=self._provisioned_units > 0)
 
     def _applied(self, write: Write) -> Write:
-        """Make a write; return it as a put or delete, which it comes to."""
+        """Make a write; return it as a put or delete: an update becomes the put of its result."""
         if not self._settings.keeps(write.table):
             return write
         before = self.written_items.item(write)
@@ -186,7 +186,7 @@ class Service:
         return replace(write, request={"PutRequest": {"Item": after}}) if write.change else write
 
     def _units(self, write: Write) -> int:
-        """Return the write units of the larger of the item before and after, whether its condition is met or not."""
+        """Return the write units for the larger of the item before and after, even if the condition fails."""
         before = self.written_items.item(write)
         if not before:
             return write_units(write.bytes)
@@ -194,7 +194,7 @@ class Service:
         return write_units(max(item_bytes(before), item_bytes(after) if after else write.bytes))
 
     def _reason(self, write: Write, units: float) -> Reason | None:
-        """Return why a write finds no capacity; None: it does."""
+        """Return why a write is throttled; None: it is not."""
         if self._schedule.throttles_next_item():
             return Reason.KEY_RANGE
         if (simulation := self._settings.simulation) is None:

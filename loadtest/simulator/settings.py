@@ -1,8 +1,8 @@
-"""What a simulator is to do: tables and how many units they take, latency, and which requests go wrong.
+"""The settings of a simulator: tables and their capacity, latency, and injected faults.
 
-With nothing set it takes all that comes, and counts it. On demand, a new table has few partitions, and DynamoDB says it
-is they who refuse. So too much for a new table and too much for one key have the same reason here. No table grows:
-DynamoDB takes half an hour for that.
+By default it accepts and counts everything. An on-demand table is new and has few partitions, which DynamoDB reports as
+the cause of throttling. So overload of a new table and of one key have the same reason here. Tables do not scale up:
+DynamoDB takes half an hour to do so.
 """
 
 import random
@@ -17,9 +17,9 @@ from typing import Literal
 
 
 class TokenBucket:
-    """Tokens that come at a rate and are kept up to a size.
+    """Tokens that are added at a rate, up to a maximum size.
 
-    What is larger than a whole bucket goes when the bucket is full, and is paid off before anything else goes.
+    A request larger than the bucket is granted when the bucket is full; the debt is paid off before the next grant.
     """
 
     def __init__(self, *, per_s: float, size: float, now: float) -> None:
@@ -33,12 +33,12 @@ class TokenBucket:
         return self._level >= min(units, self._size)
 
     def take(self, units: float) -> None:
-        """Take tokens that are there."""
+        """Take tokens; `has` must have been true."""
         self._level -= units
 
 
 class Reason(StrEnum):
-    """Why a write found no capacity, as `ThrottlingReasons` spells it."""
+    """Why a write was throttled, as in DynamoDB's `ThrottlingReasons`."""
 
     PROVISIONED = "TableWriteProvisionedThroughputExceeded"
     KEY_RANGE = "TableWriteKeyRangeThroughputExceeded"
@@ -47,18 +47,18 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """What a table can take. DynamoDB itself keeps unused capacity for a `burst_s` of 300."""
+    """The capacity of a table. DynamoDB itself keeps unused capacity for a `burst_s` of 300."""
 
     mode: Literal["provisioned", "on_demand"] = "on_demand"
     provisioned_units_per_s: float = 1000
     burst_s: float = 1.0
     warm_units_per_s: float = 4000  # a new table on demand, before any peak
     partition_units_per_s: float = 1000
-    partitions: int | None = None  # None: as many as the capacity needs
+    partitions: int | None = None  # None: as many as the capacity requires
 
     @property
     def limit(self) -> tuple[Reason, float]:
-        """What a whole table sustains, and the reason why it takes no more."""
+        """The reason for throttling beyond the table's capacity, and that capacity in units per second."""
         if self.mode == "provisioned":
             return Reason.PROVISIONED, self.provisioned_units_per_s
         return Reason.KEY_RANGE, self.warm_units_per_s
@@ -74,7 +74,7 @@ def write_units(item_bytes: int) -> int:
 
 
 def read_units(item_bytes: int, *, is_consistent: bool) -> float:
-    """Return the read units an item of that size costs; 0 bytes: one that is not there.
+    """Return the read units an item of that size costs; 0 bytes: a missing item.
 
     >>> read_units(0, is_consistent=True), read_units(4097, is_consistent=True), read_units(4096, is_consistent=False)
     (1.0, 2.0, 0.5)
@@ -83,7 +83,7 @@ def read_units(item_bytes: int, *, is_consistent: bool) -> float:
 
 
 class Capacity:
-    """Decides write by write whether a table takes it."""
+    """Decides for each write whether a table has capacity for it."""
 
     def __init__(self, simulation: Simulation, now: float) -> None:
         def bucket(per_s: float) -> TokenBucket:
@@ -94,7 +94,7 @@ class Capacity:
         self._partitions = [bucket(each) for _ in range(simulation.partitions or ceil(per_s / each))]
 
     def take(self, partition_key: bytes, units: float, now: float) -> Reason | None:
-        """Take the units if table and partition allow it, else return why not."""
+        """Take the units and return None, or return the reason why table or partition lack capacity."""
         partition = self._partitions[partition_of(partition_key, len(self._partitions))]
         if not self._table.has(units, now):
             return self._reason
@@ -133,24 +133,24 @@ class Table:
 
 
 class Fault(StrEnum):
-    """What can go wrong with a request. What is taken although the client sees a failure, says so."""
+    """Faults of a request. The comments say whether items are taken although the client sees a failure."""
 
     INTERNAL_ERROR = "internal_error"  # 500, nothing taken
     RESET_BEFORE = "reset_before"  # connection reset, nothing taken
-    RESET_AFTER = "reset_after"  # items taken, connection reset instead of an answer
-    TRUNCATED = "truncated"  # items taken, half of the answer, connection closed
-    SLOW = "slow"  # items taken, answer `slow_s` later
+    RESET_AFTER = "reset_after"  # items taken, connection reset instead of a response
+    TRUNCATED = "truncated"  # items taken, half of the response body, connection closed
+    SLOW = "slow"  # items taken, response `slow_s` later
     EXPIRED_TOKEN = "expired_token"  # 400, nothing taken
     UNRECOGNIZED_CLIENT = "unrecognized_client"  # 400, nothing taken
-    WRONG_CRC32 = "wrong_crc32"  # items taken, the answer's checksum is not that of its body
-    THROTTLED = "throttled"  # 400, nothing taken: for want of capacity, whatever there is
+    WRONG_CRC32 = "wrong_crc32"  # items taken, response with a wrong checksum of its body
+    THROTTLED = "throttled"  # 400, nothing taken: throttled regardless of capacity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """The share of write requests, from 0 to 1, that each fault hits. A request has one fault at most.
+    """The share of requests about items, from 0 to 1, that each fault hits. A request has one fault at most.
 
-    Beside that, a share of the items finds no capacity, as in a storm of throttling: `throttled_items`.
+    In addition, `throttled_items` is the share of single items that are throttled, as in heavy throttling.
     """
 
     seed: int = 1
@@ -177,7 +177,7 @@ class Faults:
 
 
 class Schedule:
-    """Decides request by request, and counts; same faults and seed, same decisions."""
+    """Decides the fault of each request, and counts faults; the same faults and seed give the same decisions."""
 
     def __init__(self, faults: Faults | None) -> None:
         faults, self.counts = faults or Faults(), Counter[str]()
@@ -186,7 +186,7 @@ class Schedule:
         self._shares = [(fault, share) for fault, share in faults.shares().items() if share]
 
     def next(self) -> Fault | None:
-        """Return what the next request gets."""
+        """Return the fault of the next request; None: no fault."""
         drawn = self._chance.random()
         for fault, share in self._shares:
             drawn -= share
@@ -196,24 +196,24 @@ class Schedule:
         return None
 
     def throttles_next_item(self) -> bool:
-        """Return whether the next item finds no capacity."""
+        """Return whether the next item is throttled."""
         return self._throttled_items > 0 and self._of_items.random() < self._throttled_items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a simulator is to do."""
+    """The settings of a simulator."""
 
-    # Those there are, by name: requests are checked as DynamoDB does. None: there is every table; puts are counted.
+    # Existing tables by name: requests are checked as by DynamoDB. None: any table exists, and puts are only counted.
     tables: Mapping[str, Table] | None = None
-    simulation: Simulation | None = None  # what each table can take; None: anything
+    simulation: Simulation | None = None  # the capacity of each table; None: unlimited
     faults: Faults | None = None
-    latency_s: float = 0  # how much later an answer comes
-    keeps_items: bool | frozenset[str] = False  # of all tables, or those named, in memory: conditions need them
-    spool: Path | None = None  # the file that all writes taken go to (`loadtest.simulator.written_items`)
-    sequence: str | None = None  # an attribute with a number that must not fall for the same key; needs `keeps_items`
-    tls: bool = False  # with a certificate made at the start; `Simulator.ca_file` is what clients are to trust
-    port: int = 0  # 0: any that is free
+    latency_s: float = 0  # delay of each response
+    keeps_items: bool | frozenset[str] = False  # in memory, of all tables or of those named: conditions need them
+    spool: Path | None = None  # file for all writes taken (`loadtest.simulator.written_items`)
+    sequence: str | None = None  # a number attribute that must not decrease for a key; needs `keeps_items`
+    tls: bool = False  # with a certificate made at the start; clients must trust `Simulator.ca_file`
+    port: int = 0  # 0: any free port
 
     def __post_init__(self) -> None:
         if self.tables is None and (self.simulation or self.keeps_items):

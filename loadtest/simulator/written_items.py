@@ -1,6 +1,6 @@
-"""What a simulator took: counts, what the tables hold after all writes, and what was wrong with their order.
+"""The writes a simulator took: counts, the tables' content after all writes, and writes in the wrong order.
 
-A spool has a request a line: each is read as DynamoDB reads it, after the run.
+A spool has one request per line. After the run each is checked as DynamoDB checks it.
 """
 
 from collections import Counter, defaultdict
@@ -22,21 +22,21 @@ from loadtest.workload.checksum import MODULUS, U64, Checksum, item_hashes
 
 
 class Statistics:
-    """Counts. Read them from any thread; only the simulator's own writes them."""
+    """Counts. Any thread may read them; only the simulator's own writes them."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._begun: float | None = None
-        self.requests = self.items = 0  # items: writes that were made
-        self.write_units, self.read_units = 0, 0.0  # without indexes; not where writes are only counted
-        self.unprocessed = self.throttled_requests = 0  # what found no capacity; requests that were refused whole
-        self.errors: Counter[str] = Counter()  # answers by name; throttling is among them
+        self.requests = self.items = 0  # items: writes made
+        self.write_units, self.read_units = 0, 0.0  # without indexes; 0 if writes are only counted
+        self.unprocessed = self.throttled_requests = 0  # throttled items; requests throttled as a whole
+        self.errors: Counter[str] = Counter()  # error responses by name, throttling included
         self.faults: Counter[str] = Counter()
         self.connections = self.open_connections = 0
         self.in_flight = self.max_in_flight = 0
         self.per_second: list[int] = []  # items taken in each second since the first request
-        self.asked_per_second: list[int] = []  # requests that are read in full
-        self.limited_per_second: list[int] = []  # those that found no capacity for something or all they asked
+        self.asked_per_second: list[int] = []  # requests parsed, by second
+        self.limited_per_second: list[int] = []  # of these, requests with any throttled item
 
     def received(self) -> None:
         """Count a request."""
@@ -47,12 +47,12 @@ class Statistics:
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
     def took(self, items: int) -> None:
-        """Count what was taken, now."""
+        """Count items taken in the current second."""
         self.items += items
         self._add(self.per_second, items)
 
     def asked(self, *, was_limited: bool) -> None:
-        """Count a request by whether it found capacity for all it asked, now."""
+        """Count a request in the current second; `was_limited`: any of its items was throttled."""
         self._add(self.asked_per_second, 1)
         self._add(self.limited_per_second, int(was_limited))
 
@@ -64,25 +64,25 @@ class Statistics:
         per_second[second] += count
 
     def document(self) -> dict[str, Any]:
-        """Return the counts as JSON takes them."""
+        """Return the counts as a JSON document."""
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
 
 class WrittenItems:
-    """Takes writes in the order they are made, and knows what came out."""
+    """The tables' items, updated by writes in the order they are made."""
 
     def __init__(self, sequence: str | None) -> None:
         self._sequence = sequence
         self._tables: defaultdict[str, dict[tuple[str, ...], Item]] = defaultdict(dict)
-        self.doubled = 0  # puts of an item just as the table held it
-        self.out_of_order = 0  # puts with a lower sequence number than what they overwrote
+        self.doubled = 0  # puts of an item equal to the existing one
+        self.out_of_order = 0  # puts with a lower sequence number than the item they overwrote
 
     def item(self, asked: Asked) -> Item | None:
-        """Return the item that a table holds under a key."""
+        """Return the existing item of a key, or None."""
         return self._tables[asked.table].get(asked.key)
 
     def set(self, asked: Asked, item: Item | None) -> None:
-        """Take what a write makes of an item; None: it is deleted."""
+        """Store the result of a write; None: the item is deleted."""
         table = self._tables[asked.table]
         before = table.pop(asked.key, None)
         if item is None:
@@ -101,21 +101,21 @@ class WrittenItems:
 
 
 def checksum(items: Iterable[Item]) -> str:
-    """Return the checksum of items in hexadecimal; it does not depend on their order, but on their number."""
+    """Return the checksum of items in hexadecimal; it does not depend on their order, but counts each occurrence."""
     summed = Checksum()
     summed.add(items)
     return f"{summed.value:016x}"
 
 
 DELETED = np.uint64(0)
-_AT_ONCE = 4096  # items are hashed together: that costs a tenth of hashing each
+_AT_ONCE = 4096  # items hashed together, which costs a tenth of hashing them singly
 
 
 @dataclass(slots=True)
 class Puts:
-    """Writes to a table in their order; `names` are its key attributes. `refused` counts requests by why.
+    """Writes to a table in their order; `names` are its key attributes. `refused` counts rejected requests by reason.
 
-    `items`: the hash of what each has put, `DELETED` if it was a delete.
+    `items`: the hash of the item that each write has put, `DELETED` for a delete.
     """
 
     names: tuple[str, ...]
@@ -126,21 +126,21 @@ class Puts:
     items: list[U64] = field(default_factory=list)
 
     def take(self, request: Mapping[str, Any]) -> None:
-        """Take a put or a delete, as a batch has it."""
+        """Add a put or a delete, in the form of a batch's request."""
         is_put = "PutRequest" in request
         self.waiting.append((request["PutRequest"]["Item"] if is_put else request["DeleteRequest"]["Key"], is_put))
         if len(self.waiting) >= _AT_ONCE:
             self.hash()
 
     def hash(self) -> None:
-        """Make hashes of what waits: it needs less room then."""
+        """Replace the waiting items by their hashes, which need less memory."""
         self.keys.append(item_hashes([{name: item[name] for name in self.names} for item, _ in self.waiting]))
         hashes = item_hashes([item for item, _ in self.waiting], self.not_summed)
         self.items.append(np.where([is_put for _, is_put in self.waiting], hashes, DELETED))
         self.waiting = []
 
     def found(self) -> TableFound:
-        """Return what the table holds after them."""
+        """Return the table's content after all writes."""
         self.hash()
         keys, items = np.concatenate(self.keys), np.concatenate(self.items)
         order = np.argsort(keys, kind="stable")
@@ -162,7 +162,7 @@ class Puts:
 
 @dataclass(slots=True)
 class Replayed:
-    """What came of the writes."""
+    """The result of replaying writes."""
 
     tables: dict[str, TableFound]
     requests: int = 0
@@ -170,7 +170,7 @@ class Replayed:
 
 
 def replay(spool: Path, tables: Mapping[str, Table], *, not_summed: frozenset[str] = frozenset()) -> Replayed:
-    """Return what the tables hold after the writes of a spool, in their order; no hash has what is `not_summed`."""
+    """Return the tables' content after a spool's writes in their order; hashes exclude the attributes `not_summed`."""
     puts = {name: Puts(tuple(key.name for key in table.keys), not_summed) for name, table in tables.items()}
     replayed = Replayed({})
     with spool.open("rb") as bodies:

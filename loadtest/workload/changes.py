@@ -1,8 +1,8 @@
-"""Files of changes: rows that put, update and delete items, out of order and doubled, and what the table holds then.
+"""Files of changes: rows that put, update and delete items, out of order and repeated, and the table's final content.
 
-The files of a history share their keys. The greatest version of a key stays, in whatever order the files are loaded:
-so changes may stand in any file at any place, once or twice. A row that updates only some attributes is right only
-after those before it: such rows stand in their order, in one file, and none are in files that may be split.
+The files of a history share their keys. The greatest version of a key stays, in whatever order files are loaded: so a
+change may occur in any file at any place, once or twice. A row that updates only some attributes must be applied after
+the earlier changes of its key: such rows are in order in one file, and never in files that may be split.
 """
 
 import csv
@@ -16,18 +16,18 @@ from typing import Any, NamedTuple
 from ingest.contract import Reason
 from loadtest.workload.checksum import Checksum, KnownOutcome
 
-VERSION = "version"  # the attribute by which changes are ordered
-NOT_SUMMED = frozenset({"ttl"})  # when a deleted item is forgotten
+VERSION = "version"  # the attribute that orders changes
+NOT_SUMMED = frozenset({"ttl"})  # expiry of a deleted item, which depends on the load
 PUT, UPDATE, DELETE = "I", "U", "D"
 MOST_VERSIONS = 6
-DOUBLED, IN_ORDER, BAD = 0.05, 0.2, 0.002  # shares: of rows, of keys, of rows
+DOUBLED, IN_ORDER, BAD = 0.05, 0.2, 0.002  # shares of rows, of keys, and of rows
 BEFORE = {PUT: (PUT, UPDATE, UPDATE, DELETE), UPDATE: (PUT, UPDATE, UPDATE, DELETE), DELETE: (PUT, UPDATE)}
 _BAD_ROWS = {Reason.BAD_OPERATION: {"op": "X"}, Reason.NO_VERSION: {"version": ""}}
 Item = Mapping[str, Mapping[str, Any]]
 
 
 class ChangeRow(NamedTuple):
-    """A row of a file; cells that are empty have no value."""
+    """A row of a file; empty cells have no value."""
 
     op: str
     account: str
@@ -38,7 +38,7 @@ class ChangeRow(NamedTuple):
     note: str = ""
 
     def after(self, before: Item) -> Item:
-        """Return the item after the change, given the one before; a deleted one leaves key and version behind."""
+        """Return the item after the change, given the one before; a deleted item keeps its key and version."""
         is_update = self.op == UPDATE and "_deleted" not in before
         key = {"account": {"S": self.account}, "entry": {"S": self.entry}, "version": {"N": self.version}}
         if self.op == DELETE:
@@ -49,14 +49,14 @@ class ChangeRow(NamedTuple):
 
 
 class History:
-    """Changes dealt to files, as a seed says, and what they come to."""
+    """Changes distributed to files by a seed, and the items that result from all of them."""
 
     def __init__(self, seed: int, files: int, rows: int, wide_bytes: int) -> None:
         self._chance, self._wide = random.Random(seed), "x" * wide_bytes
         self._in_order_share = 0 if wide_bytes else IN_ORDER
         self.files: list[list[ChangeRow]] = [[] for _ in range(files)]
         self.rejected = [Counter[str]() for _ in range(files)]  # rows of each file, by reason
-        self.items: list[Item] = []  # what the table holds after all of them
+        self.items: list[Item] = []  # in the table after all changes
         self._in_order: list[list[ChangeRow]] = [[] for _ in range(files)]
         left = files * rows
         while left > 0:
@@ -67,7 +67,7 @@ class History:
             changes.extend(in_order)
 
     def _add_key(self, account: str, entry: str) -> int:
-        """Deal the changes of one more key; return how many rows that took."""
+        """Distribute the changes of one more key; return the number of rows."""
         chance, item, version = self._chance, dict[str, Any](), self._chance.randrange(90)
         is_in_order, op, rows = chance.random() < self._in_order_share, chance.choice([PUT, PUT, UPDATE]), 0
         file = chance.randrange(len(self.files))
@@ -86,7 +86,7 @@ class History:
 
     def _change(self, op: str, account: str, entry: str, version: str, *, is_whole: bool) -> ChangeRow:
         chance = self._chance
-        if op == DELETE:  # its other cells do not matter
+        if op == DELETE:  # other cells of a delete are ignored
             return ChangeRow(op, account, entry, version, amount=chance.choice(["", "gone"]))
         amount, note = f"{chance.randrange(10**6) / 100:.2f}", f"{version} of {entry}, {chance.random()}{self._wide}"
         if op == UPDATE and not is_whole:
@@ -94,7 +94,7 @@ class History:
         return ChangeRow(op, account, entry, version, amount, chance.choice(["", "open", "shut"]), note)
 
     def _spoil(self, changes: list[ChangeRow], rejected: Counter[str]) -> None:
-        """Put bad rows between the others: copies that a reader must not take for good."""
+        """Insert bad rows at random: damaged copies of rows, which a reader must reject."""
         for change in [change for change in changes if self._chance.random() < BAD]:
             reason = self._chance.choice(list(_BAD_ROWS))
             rejected[reason] += 1
@@ -106,9 +106,9 @@ _history = lru_cache(maxsize=8)(History)
 
 
 class ChangesFile:
-    """One file of a history: iterate for its bytes. What the table holds then is all in the outcome of the first.
+    """One file of a history: iterate for its bytes. The outcome of the first file has the items of all files.
 
-    There are `files` of about `rows` rows each, which are longer by `wide_bytes`: only such files may be split.
+    There are `files` files of about `rows` rows each; `wide_bytes` lengthens rows: only such files may be split.
     """
 
     def __init__(self, *, seed: int, files: int, rows: int, file: int, wide_bytes: int = 0) -> None:
@@ -134,5 +134,5 @@ class ChangesFile:
         )
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the file's bytes at once: such files are small."""
+        """Yield the whole file as one portion: such files are small."""
         yield self._data

@@ -1,9 +1,9 @@
-"""What must be found of generated files, and checksums of items: the same in any order, in any portions.
+"""The known outcome of generated files, and checksums of items that do not depend on order or on portions.
 
-Hashes are computed column by column, and put together from the parts of a text. A text's `linear` hash is its bytes as
-the digits of a number to the base BASE, modulo 2^64: that of `a + b` follows from those of `a` and `b`. What follows is
-not linear: a value's hash mixes that with its length, its attribute and its type, and an item's mixes the sum of its
-values'. So values that changed places, within an item or between items, change the sum over all items.
+Hashes are computed column by column and combined from the parts of a text. A text's `linear` hash is its bytes as the
+digits of a number to the base BASE, modulo 2^64: that of `a + b` follows from those of `a` and `b`. The further steps
+are not linear: a value's hash mixes this with its length, attribute and type, and an item's hash mixes the sum of its
+values' hashes. So swapping values, within an item or between items, changes the sum over all items.
 """
 
 import json
@@ -26,29 +26,29 @@ MODULUS = 1 << 64
 
 @dataclass(frozen=True, slots=True)
 class KnownOutcome:
-    """What becomes of one file, or of several whose keys differ."""
+    """The outcome of loading one file, or several whose keys differ."""
 
     rows: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)  # how many of the rows, by reason
-    superseded: tuple[int, int] = (0, 0)  # how many are replaced by a later row of their key, at least and at most
-    items: int = 0  # in the table afterwards
+    rejected: dict[str, int] = field(default_factory=dict)  # rows, by reason
+    superseded: tuple[int, int] = (0, 0)  # rows replaced by a later one of their key, at least and at most
+    items: int = 0  # in the table after the load
     checksum: int = 0  # of these items (`loadtest.workload.checksum`)
-    bytes: int = 0  # of the file as it was delivered
+    bytes: int = 0  # of the file as delivered
     text_bytes: int = 0  # before compression
-    not_summed: tuple[str, ...] = ()  # attributes that are about the load and not the file: not in the checksum
+    not_summed: tuple[str, ...] = ()  # attributes that depend on the load, not on the file: excluded from the checksum
 
     @property
     def rows_rejected(self) -> int:
-        """All rejects."""
+        """The number of all rejects."""
         return sum(self.rejected.values())
 
     @property
     def rows_kept(self) -> int:
-        """Written and superseded together, which is exact where the superseded alone are not."""
+        """Rows written plus rows superseded: exact even where `superseded` is a range."""
         return self.rows - self.rows_rejected
 
     def plus(self, other: "KnownOutcome") -> "KnownOutcome":
-        """Return the known outcome of both, whose keys differ."""
+        """Return the known outcome of both; their keys must differ."""
         return KnownOutcome(
             self.rows + other.rows,
             dict(sorted((Counter(self.rejected) + Counter(other.rejected)).items())),
@@ -61,14 +61,14 @@ class KnownOutcome:
         )
 
     def document(self) -> dict[str, Any]:
-        """Return the known outcome as JSON takes it; the checksum is hexadecimal, as JSON's numbers are not exact."""
+        """Return the known outcome as a JSON document; the checksum is hexadecimal, as JSON numbers are not exact."""
         least, most = self.superseded
         return asdict(self) | {"superseded": {"min": least, "max": most}, "checksum": f"{self.checksum:016x}"}
 
 
 U64 = NDArray[np.uint64]
-BASE = 0x9E3779B97F4A7C15  # odd, and 5 modulo 8: its powers come round as late as they can
-_MOST_BYTES = 1 << 22  # hashed at a time: memory is some 25 times that
+BASE = 0x9E3779B97F4A7C15  # odd, and 5 modulo 8: its powers have the longest possible period
+_MOST_BYTES = 1 << 22  # hashed at a time; memory use is about 25 times this
 
 
 def linear(values: Sequence[bytes]) -> tuple[U64, U64]:
@@ -86,13 +86,13 @@ def linear(values: Sequence[bytes]) -> tuple[U64, U64]:
     if len(data):
         terms = powers[np.repeat(ends, lengths) - np.arange(1, len(data) + 1)]
         terms *= data
-        filled = lengths > 0  # reduceat has no empty sums
+        filled = lengths > 0  # reduceat does not support empty sums
         hashes[filled] = np.add.reduceat(terms, (ends - lengths)[filled])
     return hashes, powers[lengths]
 
 
 def mix(values: U64) -> U64:
-    """Return numbers of which every bit depends on every bit of what was given (the finalizer of SplitMix64)."""
+    """Return numbers of which each bit depends on every bit of the given one (the finalizer of SplitMix64)."""
     mixed: U64 = values ^ (values >> np.uint64(30))
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     mixed ^= mixed >> np.uint64(27)
@@ -102,17 +102,17 @@ def mix(values: U64) -> U64:
 
 
 def seed_of(*names: object) -> np.uint64:
-    """Return a number that other names have another of."""
+    """Return a seed derived from these names."""
     return np.uint64(int.from_bytes(blake2b("\0".join(map(str, names)).encode(), digest_size=8).digest(), "little"))
 
 
 def words(seed: np.uint64, numbers: NDArray[np.int64]) -> U64:
-    """Return 32 random bits for each number, which depend on seed and number alone (SplitMix64)."""
+    """Return 32 random bits for each number, which depend only on the seed and the number (SplitMix64)."""
     return mix(numbers.astype(np.uint64) * np.uint64(BASE) + seed) >> np.uint64(32)
 
 
 def value_hashes(name: str, kind: str, linears: U64, powers_of_length: U64) -> U64:
-    """Return the hashes of values of an attribute; the power stands for a 1 before the text, so that length counts."""
+    """Return the hashes of an attribute's values; adding the power puts a 1 before the text, so that length counts."""
     return mix((linears + powers_of_length) ^ seed_of(name, kind))
 
 
@@ -128,7 +128,7 @@ _json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":
 
 @lru_cache(maxsize=1 << 16)
 def canonical_number(text: str) -> str:
-    """Return a number in plain digits, without zeros that mean nothing.
+    """Return a number in plain digits, without insignificant zeros.
 
     >>> [canonical_number(text) for text in ("007", "1.10", "1e2", "-0.0", "1E-3", "-.5")]
     ['7', '1.1', '100', '0', '0.001', '-0.5']
@@ -141,7 +141,7 @@ def canonical_number(text: str) -> str:
 
 
 def canonical_value(kind: str, content: Any) -> bytes:
-    """Return the bytes that stand for a value of DynamoDB JSON; binary may be bytes or base64.
+    """Return the canonical bytes of a value of DynamoDB JSON; binary may be bytes or base64.
 
     >>> canonical_value("N", "1.50"), canonical_value("SS", ["b", "a"]), canonical_value("M", {"x": {"N": "1.0"}})
     (b'1.5', b'["a","b"]', b'{"x":["N","1"]}')
@@ -158,7 +158,7 @@ def _binary(content: Any) -> bytes:
 
 
 def _nested(kind: str, content: Any) -> Any:
-    """Return a value as what JSON spells in one way."""
+    """Return a value in a form with only one JSON spelling."""
     match kind:
         case "M":
             return {name: _typed(value) for name, value in content.items()}
@@ -180,7 +180,7 @@ def _typed(value: dict[str, Any]) -> list[Any]:
 
 
 Item = Mapping[str, Mapping[str, Any]]  # DynamoDB JSON
-_ITEMS = 2048  # at a time: few calls an item, and little memory
+_ITEMS = 2048  # at a time: few calls per item, and little memory
 
 
 class Checksum:
@@ -195,7 +195,7 @@ class Checksum:
         self._not_summed = frozenset(not_summed)
 
     def add(self, items: Iterable[Item]) -> None:
-        """Take items, each once."""
+        """Add items, each of them once."""
         left = iter(items)
         while some := list(islice(left, _ITEMS)):
             self.value = (self.value + int(item_hashes(some, self._not_summed).sum(dtype=np.uint64))) % MODULUS
@@ -203,12 +203,12 @@ class Checksum:
 
 
 def item_hashes(items: list[Item], not_summed: frozenset[str] = frozenset()) -> U64:
-    """Return the hash of each item; equal items have equal hashes, in whatever order or spelling their values are."""
+    """Return the hash of each item; equal items have equal hashes, whatever the order or spelling of their values."""
     return mixed_sums(value_sums(items, not_summed))
 
 
 def value_sums(items: Sequence[Item], not_summed: frozenset[str] = frozenset()) -> U64:
-    """Return the sum of the hashes of each item's values; that of an item's parts adds up to that of the item."""
+    """Return the sum of the hashes of each item's values; the sums of parts of an item add up to that of the item."""
     columns: dict[tuple[str, str], tuple[list[int], list[Any]]] = defaultdict(lambda: ([], []))
     for row, item in enumerate(items):
         for name, value in item.items():

@@ -1,4 +1,4 @@
-"""A column of the feed and its distribution -> its generator. What chance chooses is the same for the same seed."""
+"""A column of the feed and its distribution -> its generator. The same seed gives the same values."""
 
 import base64
 import json
@@ -13,11 +13,11 @@ from loadtest.workload.generators import ROW_MASK, CellEncoder, Digits, EncodedC
 from loadtest.workload.recipe import LINE_BREAKS, QUOTES, BadRecipe, Recipe
 
 _EMPTY = re.compile(r"(.*)\?(0?\.[0-9]+|[01](?:\.0*)?)", re.DOTALL)
-POOL = 2048  # cells of free text, or times
-MOST_VALUES = 8_192  # of a column of numbers: of more, these are evenly apart
+POOL = 2048  # number of different texts, or times
+MOST_VALUES = 8_192  # of a column of numbers: a larger range is sampled evenly
 MOST_RANKS = 100_000
-PARTITIONS, PARTITION_ROWS, HOT_SHARE = 100_000, 1_000, 0.9  # of keys at random; in order; in the first partition
-WORDS = (  # noqa: SIM905 - a good part of them is beyond ASCII
+PARTITIONS, PARTITION_ROWS, HOT_SHARE = 100_000, 1_000, 0.9  # of random keys; of sorted keys; of rows in the hot one
+WORDS = (  # noqa: SIM905 - many of them are not ASCII
     "leave at the back door call before noon fragile gift second floor ring twice no bill urgent paid by card "
     "Köln Málaga Łódź Århus Győr Zürich naïve café 東京 blanket kettle lamp skillet pump monitor notebook"
 ).split()
@@ -25,7 +25,7 @@ Cells = list[EncodedCell]
 
 
 def generator_of(encoder: CellEncoder, pieces: Pieces) -> Pool | Digits:
-    """Return what makes a column's cells."""
+    """Return the generator of a column's cells."""
     name, schema = encoder.name, encoder.schema
     text = dict(encoder.recipe.columns).get(name)
     if name == schema.numbering_column:
@@ -41,7 +41,7 @@ def generator_of(encoder: CellEncoder, pieces: Pieces) -> Pool | Digits:
 
 
 def _cells(encoder: CellEncoder, text: str) -> Cells:
-    """Return the cells of a distribution; `?0.1` at its end leaves a tenth of them empty."""
+    """Return the cells of a distribution; a final `?0.1` leaves a tenth of them empty."""
     match = _EMPTY.fullmatch(text)
     bare, empty = (match[1], float(match[2])) if match else (text, 0.0)
     kind, _, rest = bare.partition(":")
@@ -57,16 +57,16 @@ def _cells(encoder: CellEncoder, text: str) -> Cells:
 
 
 def _numbering(recipe: Recipe) -> Callable[[Numbers], Numbers]:
-    """Return what numbers the rows: one after the other, or, unless keys are to be sorted, mixed up."""
+    """Return the function that numbers rows: in order if keys are sorted, else shuffled."""
     if recipe.key_order == "sorted":
         return lambda numbers: 10**12 + (numbers & ROW_MASK)
     return lambda numbers: 10**12 + shuffled(numbers & ROW_MASK, recipe.seed)
 
 
 def shuffled(rows: Numbers, seed: int) -> Numbers:
-    """Return row numbers mixed up: each comes from one, so that no two become the same.
+    """Return shuffled row numbers, by a one-to-one mapping.
 
-    Multiplication by an odd number, and an exclusive or with the higher half, can be undone.
+    Multiplication by an odd number, and an exclusive or with the higher half, are invertible.
     """
     for factor in (0x1E3779B97F4A7C15 ^ (2 * seed & 0xFFFFFFFF), 0x16E8FEB86659FD93):
         rows = rows * factor & ROW_MASK
@@ -75,7 +75,7 @@ def shuffled(rows: Numbers, seed: int) -> Numbers:
 
 
 def _partitions(encoder: CellEncoder) -> Callable[[Numbers], Numbers]:
-    """Return what says in which partition rows are: any, one after the other, or mostly the first."""
+    """Return the function that gives the partition of rows: random, in order, or mostly the first."""
     if encoder.recipe.key_order == "sorted":
         return lambda numbers: 10**9 + (numbers & ROW_MASK) // PARTITION_ROWS
     is_hot = encoder.recipe.key_order == "hot"
@@ -143,7 +143,7 @@ def _text(encoder: CellEncoder, arguments: Sequence[str]) -> Cells:
 
 
 def _texts(encoder: CellEncoder, least: int, most: int) -> Iterator[str]:
-    """Yield free text, of which shares have quotes and delimiters, or line breaks, in them."""
+    """Yield free text; by the recipe's shares, texts contain quotes and delimiters, or line breaks."""
     quote, delimiter, chance = encoder.dialect.quote, encoder.dialect.delimiter, encoder.chance
     coded = [word.encode(encoder.dialect.encoding, "ignore").decode(encoder.dialect.encoding) for word in WORDS]
     known = [word for word in WORDS if word in coded and word not in encoder.dialect.null_values]
@@ -165,9 +165,9 @@ def _texts(encoder: CellEncoder, least: int, most: int) -> Iterator[str]:
 
 
 def _timestamp(encoder: CellEncoder, arguments: Sequence[str]) -> Cells:
-    """Times of the column's zone from the first day to the last, whole days where the unit is one.
+    """Return times in the column's zone from the first day to the last, whole days if that is the unit.
 
-    They keep clear of the hours in which clocks change, where not every time is one or one only.
+    They avoid the hours in which clocks change, where a local time may not exist or be ambiguous.
     """
     column, zone, chance = encoder.column, ZoneInfo(encoder.column.zone), encoder.chance
     first, last = (datetime.fromisoformat(day).replace(tzinfo=UTC) for day in arguments or ("2026-01-01", "2026-12-31"))
@@ -176,7 +176,7 @@ def _timestamp(encoder: CellEncoder, arguments: Sequence[str]) -> Cells:
         when = first.replace(tzinfo=zone) + timedelta(days=chance.randint(0, (last - first).days))
         if column.unit != "day":
             when = when.replace(hour=6) + timedelta(seconds=chance.randrange(17 * 3600))
-        if "%" in form:  # what the form cannot express is left out
+        if "%" in form:  # drop the parts of the time that the form cannot express
             when = datetime.strptime(when.strftime(form), form).replace(tzinfo=zone)
         cells.append(encoder.time(when))
     return cells
@@ -207,7 +207,7 @@ def _document(encoder: CellEncoder) -> EncodedCell:
     return encoder.encode(text, item)
 
 
-DISTRIBUTIONS: dict[str, tuple[str, Callable[[CellEncoder, Sequence[str]], Cells]]] = {  # their forms, and their cells
+DISTRIBUTIONS: dict[str, tuple[str, Callable[[CellEncoder, Sequence[str]], Cells]]] = {  # their syntax, and their cells
     "uniform": ("uniform:LOW:HIGH[:DECIMALS]", _uniform),
     "zipf": ("zipf:EXPONENT:VALUES[:PREFIX]", _zipf),
     "choice": ("choice:VALUE|VALUE=WEIGHT|...", _choice),

@@ -1,7 +1,7 @@
-"""Generators of columns: cells as the file has them, what each means, and hashes of the values.
+"""Generators of columns: cells as encoded in the file, their values, and hashes of the values.
 
-A row's number has the file's in its high bits. What a row has depends on its number and on the recipe, and not on what
-was made before it.
+A row's number has the file's number in its high bits. A row's content depends only on its number and the recipe, not on
+the rows made before it.
 """
 
 import random
@@ -23,16 +23,16 @@ from loadtest.workload.recipe import ROW_BITS, BadRecipe, Recipe, sources
 
 @dataclass(frozen=True, slots=True)
 class EncodedCell:
-    """A cell as the file has it, and what it means."""
+    """A cell as encoded in the file, and its value."""
 
     cell: bytes
-    text: str | None  # as templates see it; None: no value
-    item: Item  # the attributes that the item has of it
-    weight: float = 1.0  # how often it comes, in proportion to others
+    text: str | None  # as used in templates; None: no value
+    item: Item  # the attributes that result from it
+    weight: float = 1.0  # frequency relative to other cells
 
 
 class CellEncoder:
-    """Encodes the cells of one column. `before`: their delimiter. `is_dropped`: items have no attribute of it."""
+    """Encodes the cells of one column. `before`: the delimiter. `is_dropped`: the column becomes no attribute."""
 
     def __init__(self, recipe: Recipe, name: str, *, is_first: bool) -> None:
         self.recipe, self.name, self.column = recipe, name, recipe.schema.column(name)
@@ -44,7 +44,7 @@ class CellEncoder:
         self._comment = self.dialect.comment if is_first else ""
 
     def encode(self, text: str, content: Any = None, *, weight: float = 1.0) -> EncodedCell:
-        """Return a cell with a text; `content` is what it means where that does not follow from the text."""
+        """Return the cell of a text; `content` is its value if that cannot be derived from the text."""
         text = text.strip() if self.dialect.trim else text
         is_unquoted = not (self.quotes(text) and self.dialect.quote)
         is_null = content is None and text in self.dialect.null_values and (self.dialect.quoted_nulls or is_unquoted)
@@ -52,19 +52,19 @@ class CellEncoder:
         return EncodedCell(self.written(text), None if is_null else text, item, weight)
 
     def _item(self, text: str | None, content: Any) -> Item:
-        """Return what the item has of a cell; of one without text, what the feed says."""
+        """Return the attributes of a cell; the feed's `null` setting decides them for a cell without text."""
         if text is None and self.column.null != "empty":
             return {self.attribute: {"NULL": True}} if self.column.null == "null" else {}
         return {self.attribute: {self.column.type: self._content(text or "") if content is None else content}}
 
     def quotes(self, text: str) -> bool:
-        """Return whether a text is written in quotes; the empty one never is."""
+        """Return whether a text is written in quotes; an empty one never is."""
         marks = self.dialect.delimiter + self.dialect.quote + "\r\n"
         is_comment = bool(self._comment) and text.startswith(self._comment)
         return bool(text) and (self.recipe.quoting == "all" or is_comment or any(mark in text for mark in marks))
 
     def written(self, text: str) -> bytes:
-        """Return a text as the file has it."""
+        """Return a text as encoded in the file."""
         d, is_quoted = self.dialect, self.quotes(text)
         written = text.replace(d.escape, d.escape * 2) if d.escape else text
         if is_quoted and d.quote:
@@ -96,12 +96,12 @@ class CellEncoder:
         return text
 
     def number(self, text: str, *, weight: float = 1.0) -> EncodedCell:
-        """Return the cell of a number that is written with a decimal point."""
+        """Return the cell of a number; `text` has a decimal point, whatever the feed's decimal mark."""
         is_number = self.column.type == "N"
         return self.encode(text.replace(".", self.dialect.decimal) if is_number else text, weight=weight)
 
     def time(self, when: datetime) -> EncodedCell:
-        """Return the cell of a time, which is of the column's zone; it must be one that the column's unit can hold."""
+        """Return the cell of a time in the column's zone; it must be exact in the column's unit."""
         column, epoch_s = self.column, int(when.timestamp())
         iso = when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if not column.timestamp:
@@ -122,26 +122,26 @@ class CellEncoder:
 
 
 Numbers = NDArray[np.int64]
-Piece = Numbers | int  # numbers of pieces, for each row or for all
+Piece = Numbers | int  # piece numbers of each row, or one for all rows
 ROW_MASK = (1 << ROW_BITS) - 1
 _GROUP = 10_000
-_WHOLE, _BARE, _LAST = 1, 1 + _GROUP, 1 + 2 * _GROUP  # where the tables of digits begin
+_WHOLE, _BARE, _LAST = 1, 1 + _GROUP, 1 + 2 * _GROUP  # first pieces of the tables of digits
 
 
 class Pieces:
-    """Byte strings that rows are put together from, by their numbers: 0 is the empty one, then come digits."""
+    """Numbered byte strings from which rows are assembled: 0 is the empty one, digits follow."""
 
     def __init__(self) -> None:
         bare = [b"%d" % number for number in range(_GROUP)]
         self._texts = [b"", *(text.rjust(4, b"0") for text in bare), b"", *bare[1:], *bare]
 
     def add(self, texts: Sequence[bytes]) -> int:
-        """Take some more; return the number of the first. No more are taken once rows have been made."""
+        """Add texts; return the number of the first. Do not call it after rows have been made."""
         self._texts += texts
         return len(self._texts) - len(texts)
 
     def constant(self, text: bytes) -> list[Piece]:
-        """Return the pieces of a text that is the same in all rows: one, or none if it is empty."""
+        """Return the piece of a text that is the same in all rows; none if it is empty."""
         return [self.add([text])] if text else []
 
     @cached_property
@@ -153,14 +153,14 @@ class Pieces:
         return linear(self._texts)
 
     def joined(self, places: NDArray[np.int32]) -> tuple[memoryview, Numbers]:
-        """Return rows put together, a row of numbers each, and where each begins and the last ends."""
+        """Return the text of rows, given the piece numbers of each, and the offsets of their starts and of the end."""
         indices: Any = pa.array(places.ravel())
         buffers: Any = pc.take(self._array, indices, boundscheck=False).buffers()
-        _, offsets, data = buffers  # what is taken lies one behind the other: that is the text
+        _, offsets, data = buffers  # the taken values are contiguous: they are the text
         return memoryview(data), np.frombuffer(offsets, np.int64)[: places.size + 1 : places.shape[1]]
 
     def hashed(self, pieces: Sequence[Piece]) -> tuple[U64, U64]:
-        """Return the linear hashes of texts put together from pieces, and BASE to the power of their lengths."""
+        """Return the linear hashes of texts assembled from pieces, and BASE to the power of their lengths."""
         hashes, powers = (table[pieces[0]] for table in self._hashes)
         for piece in pieces[1:]:
             more, factor = (table[piece] for table in self._hashes)
@@ -169,7 +169,7 @@ class Pieces:
 
     @staticmethod
     def digits(values: Numbers, groups: int) -> list[Piece]:
-        """Return the pieces of whole numbers from 0 on, without zeros before them: up to four digits in each."""
+        """Return the pieces of whole numbers from 0 on, without leading zeros: up to four digits per piece."""
         found: list[Piece] = []
         for place in range(groups):
             higher = values // _GROUP
@@ -183,13 +183,13 @@ class Cells:
     """The cells of some rows."""
 
     pieces: list[Piece]
-    hashes: U64  # of what items have of them
-    text: list[Piece]  # as templates see it
-    missing: NDArray[np.bool_] | bool = False  # whether they have none
+    hashes: U64  # hashes of the attributes that result from them
+    text: list[Piece]  # as used in templates
+    missing: NDArray[np.bool_] | bool = False  # whether they have no value
 
 
 class Pool:
-    """Chooses one of some cells for each row; a file's first row gets one beyond ASCII, which shows the encoding."""
+    """Chooses a cell from a pool for each row; a file's first row gets a non-ASCII one, which shows the encoding."""
 
     def __init__(self, encoder: CellEncoder, pieces: Pieces, cells: Sequence[EncodedCell]) -> None:
         self._seed, self._pick = encoder.seed, sampler([cell.weight for cell in cells])
@@ -211,7 +211,7 @@ class Pool:
 
 
 class Digits:
-    """Writes whole numbers of a number of digits; behind the file's number, if they number its rows."""
+    """Writes whole numbers of up to `digits` digits, after the file's number if the column numbers its rows."""
 
     anchor = None
 
@@ -239,7 +239,7 @@ class Digits:
 
 
 def sampler(weights: Sequence[float]) -> Callable[[U64], Numbers]:
-    """Return what chooses among values by their weights, given 32 random bits."""
+    """Return the function that chooses an index by weight, given 32 random bits."""
     count = np.uint64(len(weights))
     if len(set(weights)) == 1:
         return lambda chance: (chance * count >> np.uint64(32)).astype(np.int64)

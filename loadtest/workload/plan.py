@@ -1,4 +1,4 @@
-"""A recipe, ready to be followed: what makes each column, the bad rows, what stands before and behind the rows."""
+"""A prepared recipe: the generators of columns, the ways of making bad rows, and the text before and after the rows."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,10 +12,10 @@ from loadtest.workload.generators import CellEncoder, Piece, Pieces
 from loadtest.workload.recipe import BadRecipe, Recipe, Schema, is_template, sources, template_parts
 
 Cells = dict[str, bytes]  # by column, with the delimiter before it
-KEY_BYTES = (2048, 1024)  # DynamoDB's limits of partition and sort key
+KEY_BYTES = (2048, 1024)  # DynamoDB's limits for partition and sort keys
 ITEM_BYTES = 400 * 1024
-_BESIDE = 256  # bytes more than the limit, so that what stands around does not matter
-_TYPES = {  # of the columns that may have such a cell; "time": with a timestamp
+_BESIDE = 256  # bytes above the limit, a margin for other content of the key or item
+_TYPES = {  # column types that may have such a cell; "time": with a timestamp
     Reason.BAD_NUMBER: ("N",),
     Reason.NUMBER_OUT_OF_RANGE: ("N",),
     Reason.BAD_BOOLEAN: ("BOOL",),
@@ -28,7 +28,7 @@ _NEITHER = b"{no!}"  # not a number, boolean, timestamp, binary or JSON
 
 
 class Inject(NamedTuple):
-    """One way to spoil a row: for which reason, in what share of the rows, and the cells that become others."""
+    """One way to make a row bad: the reason for its rejection, the share of rows, and the cells that replace others."""
 
     reason: str
     share: float
@@ -36,9 +36,9 @@ class Inject(NamedTuple):
 
 
 def injects_of(recipe: Recipe, before: Cells) -> list[Inject]:
-    """Return the ways in which rows are to be spoiled; each reason's share is divided among its own.
+    """Return the ways to make rows bad; the share of each reason is divided among its ways.
 
-    `before`: what stands before the cell of each column.
+    `before`: the bytes before the cell of each column.
     """
     found, schema = list[Inject](), recipe.schema
     for reason, share in recipe.rejects.items():
@@ -64,13 +64,13 @@ def _ways(reason: str, schema: Schema, before: Cells) -> list[Cells]:
             cells = _long(reason, schema, columns)
         case _:
             found = {name: _cell(reason, name, schema) for name in columns}
-            # Of a single column, an empty cell is a blank line and no row.
+            # In a file with one column, an empty cell is a blank line and not a row.
             cells = {name: cell for name, cell in found.items() if cell or (cell is not None and len(columns) > 1)}
     return [{name: before[name] + cell} for name, cell in cells.items()]
 
 
 def _long(reason: str, schema: Schema, columns: Sequence[str]) -> Cells:
-    """Return the first column that may have a cell over DynamoDB's limit, and that cell."""
+    """Return the first column that may have a cell above DynamoDB's limit, and that cell; {} if none may."""
     if reason == Reason.KEY_TOO_LONG:
         sizes = {
             name: size for (_, source), size in zip(schema.keys, KEY_BYTES, strict=False) for name in sources(source)
@@ -87,7 +87,7 @@ def _long(reason: str, schema: Schema, columns: Sequence[str]) -> Cells:
 
 
 def _cell(reason: str, name: str, schema: Schema) -> bytes | None:
-    """Return a cell of a column for which a row is rejected; None if the column cannot be the reason."""
+    """Return a cell of this column that causes a rejection for a reason; None if the column cannot cause it."""
     column, dialect, is_dropped = schema.column(name), schema.dialect, schema.is_dropped(name)
     may_be_null = "" in dialect.null_values
     match reason:
@@ -109,21 +109,21 @@ def _cell(reason: str, name: str, schema: Schema) -> bytes | None:
 
 
 def _undecodable(encoding: str) -> bytes | None:
-    """Return bytes that are not text in an encoding; None if every byte is."""
+    """Return bytes that are invalid in an encoding; None if every byte is valid."""
     cells = (b"no" + bytes([byte]) + b"text" for byte in range(255, 127, -1))
     return next((cell for cell in cells if "\ufffd" in cell.decode(encoding, "replace")), None)
 
 
 LINE_ENDS = {"lf": b"\n", "crlf": b"\r\n"}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_SAMPLE_REJECTS = 0.8  # of what a feed bears: more is too near
+_SAMPLE_REJECTS = 0.8  # of the feed's limit; a sample closer to it might exceed it
 
 
 class Plan:
-    """All that the files of a recipe share."""
+    """What all files of a recipe have in common."""
 
     def __init__(self, recipe: Recipe) -> None:
-        """Make ready, or raise BadRecipe."""
+        """Prepare the recipe, or raise BadRecipe."""
         _check(recipe)
         schema, pieces, columns = recipe.schema, Pieces(), _columns(recipe)
         encoders = [CellEncoder(recipe, name, is_first=name == columns[0]) for name in columns]
@@ -133,30 +133,30 @@ class Plan:
         anchors = [generator.anchor for generator in self.generators.values()]
         if recipe.share(Reason.BAD_ENCODING) and all(anchor is None for anchor in anchors):
             raise BadRecipe("bad_encoding needs a column of free text, or of another with characters beyond ASCII.")
-        # The ways in which rows are bad, and what cells become then.
+        # The ways to make rows bad, and the pieces of their cells.
         self.injects = injects_of(recipe, {encoder.name: encoder.before for encoder in encoders})
         self.bad_cells = [{name: pieces.add([cell]) for name, cell in i.cells.items()} for i in self.injects]
         self.line_ends = pieces.add([line_end]), pieces.add([2 * line_end])
-        # Attributes that are filled from columns: a literal's piece, a column's name, a literal's piece, ...
+        # Attributes filled from columns: pieces of a literal, a column's name, pieces of a literal, ...
         self.templates = [(name, _template(text, pieces)) for name, text in schema.templates]
         self.constants = _constants(schema)
         sizes = [sum(map(len, inject.cells.values())) for inject in self.injects]
         self.most_bad_bytes = max(sizes, default=0)
         bad_bytes = sum(inject.share * size for inject, size in zip(self.injects, sizes, strict=True))
-        # Of a row without its bad cells, at most and about.
+        # Bytes of a row: the maximum without bad cells, and the average.
         self.row_bytes = sum(generator.width for generator in self.generators.values()) + 2 * len(line_end)
         self.likely_row_bytes = sum(generator.mean_width for generator in self.generators.values()) + bad_bytes + 1
-        # In these first rows of a file one may replace another by other content.
+        # Only in these first rows of a file may a row replace another one with different content.
         self.ordered_rows = int(recipe.segment_bytes / 4 / (self.row_bytes + 4 * bad_bytes))
         by_load = (schema.ttl[2],) if schema.ttl and not schema.ttl[0] else ()
-        # The attributes that the file says nothing of: where it lies, and when it is loaded.
+        # Attributes that do not come from the file's content: its location, and the time of the load.
         self.not_summed = tuple(sorted((*schema.lineage, *by_load)))
         self.head = _head(recipe, encoders)
         self.foot = (b"generated" + line_end) * schema.dialect.footer_lines
 
 
 def plan_of(recipe: Recipe) -> Plan:
-    """Return what a recipe needs; that of files which differ only in number and size is made once."""
+    """Return the plan of a recipe, cached for files that differ only in number and size."""
     return _plan(replace(recipe, rows=0, text_bytes=None, file=0))
 
 
@@ -210,7 +210,7 @@ def _template(text: str, pieces: Pieces) -> list[str | list[Piece]]:
 
 
 def _constants(schema: Schema) -> int:
-    """Return the sum of the hashes of the attributes that every item has."""
+    """Return the sum of the hashes of the constant attributes, which every item has."""
     for name, text, kind in schema.attributes:
         if kind != "S" and (is_template(text) or kind != "N"):
             raise BadRecipe(f"attribute {name}: {text!r} of type {kind} is not generated.")
@@ -219,7 +219,7 @@ def _constants(schema: Schema) -> int:
 
 
 def _head(recipe: Recipe, encoders: list[CellEncoder]) -> bytes:
-    """Return what stands before the rows: a byte order mark, a preamble, the header, as recipe and feed say."""
+    """Return the text before the rows: byte order mark, preamble and header, as recipe and feed require."""
     dialect, end = recipe.schema.dialect, LINE_ENDS[recipe.line_end]
     head = (BYTE_ORDER_MARK if recipe.byte_order_mark else b"") + (b"generated" + end) * dialect.skip_lines
     if dialect.header == "none" or isinstance(dialect.header, tuple):

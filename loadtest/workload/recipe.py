@@ -1,7 +1,7 @@
-"""What to generate: one frozen value, from which the same bytes and the same known outcome come each time.
+"""What to generate: one frozen value, which always gives the same bytes and the same known outcome.
 
-A feed of feeds.toml is read by own code: the judge does not use the judged. What the product would refuse in it is not
-looked for here; `ingest check` does that.
+feeds.toml is read here by separate code, so that the checker does not depend on the product. It does not validate the
+feed; `ingest check` does that.
 """
 
 import re
@@ -19,7 +19,7 @@ from ingest.contract import Reason
 
 
 class BadRecipe(Exception):
-    """A recipe that cannot be followed: what is wrong, and what would be accepted."""
+    """A recipe that cannot be generated; says what is wrong, and what would be accepted."""
 
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -27,7 +27,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What one column of the file becomes; the fields are those of docs/feeds.md."""
+    """How one column of the file is converted; the fields are those of docs/feeds.md."""
 
     type: str = "S"
     name: str = ""
@@ -44,13 +44,13 @@ class Column:
 
     @property
     def is_plain(self) -> bool:
-        """Whether its cells are texts or numbers as they stand."""
+        """Whether its cells are texts or numbers without conversion."""
         return self.type in ("S", "N") and not self.timestamp
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How the cells become bytes; the fields are those of docs/feeds.md."""
+    """How cells are encoded as bytes; the fields are those of docs/feeds.md."""
 
     delimiter: str = ","
     quote: str = '"'
@@ -73,28 +73,28 @@ class Dialect:
 
 
 class Schema:
-    """What the files of one feed look like, and what their rows become."""
+    """The format of a feed's files, and how their rows become items."""
 
     def __init__(self, feed: str, raw: Mapping[str, Any]) -> None:
         self.feed, self.prefix, self.table = feed, str(raw["prefix"]), str(raw["table"])
         self.dialect = convert(raw.get("csv", {}), Dialect)
         self._columns = convert(_tables(raw.get("columns", {}), "type"), dict[str, Column])
         declared = ((raw["partition_key"], "pk"), (raw.get("sort_key", ""), "sk"))
-        # The table's key attributes, partition key first, each with the column or template it is made from.
+        # The table's key attributes, partition key first, each with its source: a column or a template.
         self.keys = tuple(
             (default if is_template(text) else self.column(text).name or text, str(text))
             for text, default in declared
             if text
         )
         self.key_columns = tuple(dict.fromkeys(name for _, source in self.keys for name in sources(source)))
-        # Name, constant or template, type; and of keys, too, those that are filled from columns.
+        # Name, constant or template, and type; `templates` has those filled from columns, keys included.
         attributes = _tables(raw.get("attributes", {}), "value")
         self.attributes = tuple((name, it["value"], it.get("type", "S")) for name, it in attributes.items())
         filled = (*self.keys, *((name, text) for name, text, _ in self.attributes))
         self.templates = tuple((name, text) for name, text in filled if is_template(text))
         after, ttl = raw.get("ttl", {}).get("after", "0s"), raw.get("ttl", {})
         seconds = int(after[:-1]) * _SECONDS[after[-1]]
-        # The column of times, or "", seconds after, attribute.
+        # The time column or "", the seconds to add, the attribute.
         self.ttl = (str(ttl.get("column", "")), seconds, str(ttl.get("attribute", "ttl"))) if ttl else None
         self.lineage = tuple(raw["lineage"][what] for what in ("file", "line") if what in raw.get("lineage", {}))
         indexes = raw.get("indexes", {}).values()
@@ -102,26 +102,26 @@ class Schema:
         limits = raw.get("max_rejects", {})
         self.most_rejects, self.most_rejected = limits.get("count"), limits.get("share")
         plain = [name for name in reversed(self.key_columns) if self.column(name).is_plain]
-        self.numbering_column = plain[0] if plain else ""  # numbers the rows: the last key column that can
+        self.numbering_column = plain[0] if plain else ""  # numbers the rows: the last suitable key column
         is_numbering = len(self.keys) == 1 or self.key_columns[0] not in plain[1:]
-        self.partition_column = None if is_numbering else self.key_columns[0]  # in which partition a row is
+        self.partition_column = None if is_numbering else self.key_columns[0]  # decides a row's partition
         used = [*self.key_columns, *self._columns]
         used += [name for _, text in self.templates for name in sources(text)]
         self.needed = tuple(dict.fromkeys(used + ([self.ttl[0]] if self.ttl and self.ttl[0] else [])))
 
     def column(self, name: str) -> Column:
-        """Return what the feed says about a column; a string, if nothing."""
+        """Return the feed's declaration of a column; by default a string."""
         return self._columns.get(name, Column())
 
     def is_dropped(self, name: str) -> bool:
-        """Return whether a column becomes no attribute."""
+        """Return whether a column is left out of items."""
         is_unknown = self.dialect.unknown_columns == "drop" and name not in self._columns
         return (self.column(name).drop or is_unknown) and all(source != name for _, source in self.keys)
 
 
 @lru_cache
 def read_schema(path: Path, feed: str) -> Schema:
-    """Return a feed of a feeds.toml, which is read once, or raise BadRecipe."""
+    """Return a feed of a feeds.toml (cached), or raise BadRecipe."""
     try:
         declared = tomllib.loads(path.read_text(encoding="utf-8"))["feeds"]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
@@ -136,12 +136,12 @@ def read_schema(path: Path, feed: str) -> Schema:
 
 
 def is_template(text: str) -> bool:
-    """Return whether a text has columns in braces."""
+    """Return whether a text contains columns in braces."""
     return "{" in text
 
 
 def template_parts(text: str) -> list[str]:
-    """Return literal, column, literal, ... literal.
+    """Return the parts of a template: literal, column, literal, ... literal.
 
     >>> template_parts("CUST#{id}")
     ['CUST#', 'id', '']
@@ -155,20 +155,20 @@ def sources(text: str) -> list[str]:
 
 
 def _tables(raw: Mapping[str, Any], field: str) -> dict[str, Any]:
-    """Return tables by their names; a string is one with this field alone."""
+    """Return tables by their names; a string is short for a table with only this field."""
     return {name: {field: it} if isinstance(it, str) else it for name, it in raw.items()}
 
 
-# Rows that are rejected, by the reason they are rejected for.
+# Defects that make a row rejected, by the reason.
 REJECTED = tuple(
     reason
     for name, reason in vars(Reason).items()
     if name.isupper() and reason not in (Reason.UNTERMINATED_QUOTE, Reason.REFUSED_BY_DYNAMODB)
 )
-QUOTES = "quotes"  # of the cells of free text: with quotes and delimiters in them
-LINE_BREAKS = "line_breaks"  # of the cells of free text: with line ends in them
-BLANK_LINES = "blank_lines"  # of the rows: a blank line follows
-DUPLICATES = "duplicates"  # of the rows: with the key of an earlier one
+QUOTES = "quotes"  # share of free-text cells that contain quotes and delimiters
+LINE_BREAKS = "line_breaks"  # share of free-text cells that contain line ends
+BLANK_LINES = "blank_lines"  # share of rows that a blank line follows
+DUPLICATES = "duplicates"  # share of rows with the key of an earlier one
 UNUSUAL = (QUOTES, LINE_BREAKS, BLANK_LINES, DUPLICATES)
 MOST = {DUPLICATES: 0.96}
 
@@ -179,35 +179,35 @@ CHOICES = {
     "line_end": ("lf", "crlf"),
 }
 MOST_FILES = 100_000
-ROW_BITS = 38  # of a number: what is above them is the file's
-SEGMENT_BYTES = 64 * 1024 * 1024  # `segment_mb` of infra/settings.py, unless it is changed
+ROW_BITS = 38  # bits of a row's number; the file's number is above them
+SEGMENT_BYTES = 64 * 1024 * 1024  # the default of `segment_mb` in infra/settings.py
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A file to be made; `recipe_of` makes one from texts.
+    """A file to generate; `recipe_of` makes a recipe from texts.
 
-    The loader keeps order within `segment_bytes`: what replaces a row stands in their first quarter, and how many rows
-    are superseded is exact up to half of them.
+    The loader keeps the order of rows within `segment_bytes`. Rows with different content for the same key are only in
+    their first quarter, and the number of superseded rows is exact for files of up to half of them.
     """
 
     schema: Schema
     rows: int | None = None  # None: as many as fit in `text_bytes`
     text_bytes: int | None = None  # before compression
     seed: int = 1
-    columns: tuple[tuple[str, str], ...] = ()  # with their distributions
-    defects: tuple[tuple[str, float], ...] = ()  # shares by kind: of the rows, or of the cells of free text
+    columns: tuple[tuple[str, str], ...] = ()  # columns and their distributions
+    defects: tuple[tuple[str, float], ...] = ()  # shares by kind, of rows or of free-text cells
     key_order: str = "random"
     compression: str = "none"
     quoting: str = "needed"
     byte_order_mark: bool = False
     line_end: str = "lf"
-    file: int = 0  # files of other numbers have other keys, whatever else is equal
+    file: int = 0  # files with different numbers have different keys
     segment_bytes: int = SEGMENT_BYTES
 
     def __post_init__(self) -> None:
-        """Check what the fields say by themselves."""
+        """Check the fields without looking at the feed."""
         if (self.rows is None) == (self.text_bytes is None):
             raise BadRecipe("give the number of rows or the size of the file, and not both.")
         if not 0 <= (self.rows or 0) <= 1 << ROW_BITS:
@@ -229,7 +229,7 @@ class Recipe:
 
     @property
     def rejects(self) -> dict[str, float]:
-        """The kinds of rows that are rejected, with their shares."""
+        """The defects that make rows rejected, with their shares."""
         return {kind: share for kind, share in self.defects if kind in REJECTED}
 
 
@@ -243,7 +243,7 @@ def recipe_of(
     **fields: Any,
 ) -> Recipe:
     """Return a recipe from a feeds.toml and texts: `size="10MB"`, `columns={"city": "zipf:1.2:1000"}`,
-    `defects={"ragged_row": 0.01}`; the other fields are those of Recipe. What is wrong raises BadRecipe.
+    `defects={"ragged_row": 0.01}`; the other fields are those of Recipe. Raises BadRecipe if any is wrong.
     """
     return Recipe(
         read_schema(feeds, feed),

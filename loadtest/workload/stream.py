@@ -1,6 +1,6 @@
-"""A recipe -> the bytes of its file, block by block, and what must be found of them. Memory does not grow with it.
+"""A recipe -> the bytes of its file, block by block, and their known outcome. Memory does not grow with the file.
 
-A block is the same whichever blocks are made before or after.
+A block does not depend on the blocks made before or after it.
 """
 
 import bz2
@@ -19,11 +19,11 @@ from loadtest.workload.plan import Plan, plan_of
 from loadtest.workload.recipe import BLANK_LINES, DUPLICATES, ROW_BITS, BadRecipe, Recipe
 
 GROUP = 32
-_DOUBLINGS = 5  # of how far back a row's key can come from: 32 rows
+_DOUBLINGS = 5  # steps to resolve chains of repeated keys within a group of 32 rows
 
 
 def keys_of(wants: U64, choice: U64, share: float) -> Numbers:
-    """Return the row that each row has the key of, by two random words for each; the first row begins a group."""
+    """Return for each row the row whose key it has, by two random words each; the first row begins a group."""
     own = np.arange(len(wants))
     place = own % GROUP
     is_again = wants < min(share * GROUP / (GROUP - 1), 1.0) * (1 << 32)
@@ -39,7 +39,7 @@ def last_of_each(keys: Numbers, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return whether each row is good and no later good row has its key."""
     rows = np.flatnonzero(good)
     last = np.full(len(keys), -1, np.int64)
-    last[keys[rows]] = rows  # where a place is named twice, numpy keeps the last
+    last[keys[rows]] = rows  # if an index occurs twice, numpy keeps the last value
     is_last = np.zeros(len(keys), np.bool_)
     is_last[last[last >= 0]] = True
     return is_last
@@ -47,14 +47,14 @@ def last_of_each(keys: Numbers, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows of a file, one after another."""
+    """Consecutive rows of a file."""
 
-    first: int  # the number of the first
+    first: int  # number of the first row
     text: memoryview
-    starts: Numbers  # where in the text each row begins and the last ends
-    reasons: tuple[str, ...]  # why rows are rejected; the first of them is "": the row is good
-    kinds: Numbers  # which of the reasons is each row's
-    hashes: U64  # of the item that each good row becomes, as `checksum.item_hashes` gives it
+    starts: Numbers  # offsets in the text of each row's start, and of the last row's end
+    reasons: tuple[str, ...]  # reasons for rejection; the first is "" for good rows
+    kinds: Numbers  # index of each row's reason
+    hashes: U64  # of the item that each good row becomes, as by `checksum.item_hashes`
     kept: NDArray[np.bool_]  # whether the row is good and no later row of the file replaces it
 
     @property
@@ -63,7 +63,7 @@ class Block:
         return self.text[self.starts[0] : self.starts[-1]]
 
     def known_outcome(self) -> KnownOutcome:
-        """Return what must be found of these rows."""
+        """Return the known outcome of these rows."""
         items, rejected = int(self.kept.sum()), Counter[str]()
         for reason, count in zip(self.reasons, np.bincount(self.kinds, minlength=len(self.reasons)), strict=True):
             rejected[reason] += int(count)
@@ -79,7 +79,7 @@ class Block:
 
 
 def make(plan: Plan, file: int, first: int, count: int) -> Block:
-    """Return rows of a file. The first begins a group of `duplicates.GROUP`, and the last ends one, or the file."""
+    """Return rows of a file. The first row must begin a group of `GROUP` rows, and the last end one, or the file."""
     plan_keys, numbers = plan.recipe.schema.key_columns, np.arange(count) + (file << ROW_BITS) + first
     keys, contents = _repeats(plan, numbers, first)
     cells = {
@@ -99,7 +99,7 @@ def _draw(plan: Plan, what: str, numbers: Numbers) -> U64:
 
 
 def _repeats(plan: Plan, numbers: Numbers, first: int) -> tuple[Numbers, Numbers]:
-    """Return for each row the one that it has the key of, and the one that it has the content of."""
+    """Return for each row the row whose key it has, and the row whose content it has."""
     own, share = np.arange(len(numbers)), plan.recipe.share(DUPLICATES)
     if not share:
         return own, own
@@ -109,7 +109,7 @@ def _repeats(plan: Plan, numbers: Numbers, first: int) -> tuple[Numbers, Numbers
 
 
 def _places(plan: Plan, cells: Mapping[str, Cells], kinds: Numbers, blank: U64) -> NDArray[np.int32]:
-    """Return the numbers of the pieces that each row is put together from."""
+    """Return the numbers of the pieces of each row."""
     pieces = [piece for made in cells.values() for piece in made.pieces]
     places = np.empty((len(kinds), len(pieces) + 1), np.int32)
     for at, piece in enumerate(pieces):
@@ -139,18 +139,18 @@ def _hashes(plan: Plan, cells: Mapping[str, Cells], count: int) -> U64:
     return mixed_sums(sums)
 
 
-BLOCK_ROWS = 8192  # at a time: few calls a row, and what is worked on stays in the cache
-BLOCK_BYTES = 16 * 1024 * 1024  # about: fewer rows, if they are long
+BLOCK_ROWS = 8192  # rows at a time: few calls per row, and the data fits in the CPU cache
+BLOCK_BYTES = 16 * 1024 * 1024  # approximate limit: long rows give smaller blocks
 _NO_LIMIT = 1 << 62
-_LEAST_ROW_BYTES = 16  # about: where the size of the file is given, no more rows are made at a time than may fit
-_SEGMENT_LEAST = 2 * 1024 * 1024  # bytes: no loader cuts a file into smaller parts
-_WINDOW_ROWS = 1_000_000  # how many keys a loader compares at least
-_LEVEL = 1  # of compression: generating is to be bound by the CPU as little as may be
-_CUT_LOSES = 16  # rows at most that count as written and not as superseded, where their group of 32 is cut in two
+_LEAST_ROW_BYTES = 16  # approximate; limits the rows made at a time to those that may fit a given size
+_SEGMENT_LEAST = 2 * 1024 * 1024  # bytes: no loader splits a file into smaller parts
+_WINDOW_ROWS = 1_000_000  # the least number of keys that a loader compares
+_LEVEL = 1  # of compression: the fastest, so that the CPU limits generating as little as possible
+_CUT_LOSES = 16  # most rows that count as written instead of superseded if a group of 32 is split
 
 
 class Generation:
-    """One file: iterate for its bytes; `known_outcome` is what must be found of those that are out."""
+    """One file: iterate for its bytes; `known_outcome` is that of the bytes yielded so far."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe, self.plan = recipe, (plan := plan_of(recipe))
@@ -160,8 +160,8 @@ class Generation:
             raise BadRecipe(f"{recipe.text_bytes} bytes: the header alone is {len(self.plan.head)}.")
         rows, row_bytes = recipe.rows or 0, plan.row_bytes + plan.most_bad_bytes
         most = recipe.text_bytes or len(plan.head + plan.foot) + rows * row_bytes
-        self.most_bytes = most + most // 100 + 1024  # no more come out; what cannot be compressed grows a little
-        self.likely_bytes = recipe.text_bytes or int(rows * plan.likely_row_bytes)  # of the text, about
+        self.most_bytes = most + most // 100 + 1024  # upper limit; compression may enlarge incompressible text a little
+        self.likely_bytes = recipe.text_bytes or int(rows * plan.likely_row_bytes)  # of the text, approximate
         self.has_rejects = bool(recipe.rejects)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -174,7 +174,7 @@ class Generation:
         self.known_outcome = self._reported(self.known_outcome)
 
     def _texts(self) -> Iterator[bytes | memoryview]:
-        """Yield the file's text; add to the known outcome what each part of it holds."""
+        """Yield the file's text, and add each part's rows to the known outcome."""
         self.known_outcome = KnownOutcome(text_bytes=len(self.plan.head), not_summed=self.plan.not_summed)
         yield self.plan.head
         for block in self.blocks():
@@ -184,7 +184,7 @@ class Generation:
         yield self.plan.foot
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the file's rows, some thousands at a time; of a size, the last one that fits ends the file."""
+        """Yield the file's rows, some thousands at a time; if a size is given, the last row that fits ends the file."""
         recipe, start = self.recipe, 0
         rows = _NO_LIMIT if recipe.rows is None else recipe.rows
         room = (_NO_LIMIT if recipe.text_bytes is None else recipe.text_bytes) - len(self.plan.head + self.plan.foot)
@@ -198,7 +198,7 @@ class Generation:
             start, room = start + count, room - len(block.data)
 
     def _reported(self, known_outcome: KnownOutcome) -> KnownOutcome:
-        """Return the known outcome with the superseded rows: all, unless the file may be cut between them."""
+        """Return the known outcome with the range of superseded rows, which is exact unless the file may be split."""
         least, most = known_outcome.superseded
         is_whole = known_outcome.text_bytes <= self.recipe.segment_bytes // 2 and known_outcome.rows < _WINDOW_ROWS // 2
         if not is_whole:
@@ -208,7 +208,7 @@ class Generation:
 
 
 def _compressed(name: str, texts: Iterator[bytes | memoryview]) -> Iterator[bytes]:
-    """Yield texts as they are compressed; some give nothing yet. Zstandard is Arrow's, a frame for each portion."""
+    """Yield compressed texts; some portions are empty. Zstandard is Arrow's, with one frame per portion."""
     match name:
         case "gzip" | "bz2":
             packed = zlib.compressobj(_LEVEL, wbits=31) if name == "gzip" else bz2.BZ2Compressor(_LEVEL)
@@ -221,6 +221,6 @@ def _compressed(name: str, texts: Iterator[bytes | memoryview]) -> Iterator[byte
 
 
 def hashes_of(recipe: Recipe) -> U64:
-    """Return the hash of the item that each good row of a file becomes, if it is replaced too."""
+    """Return the hash of the item that each good row of a file becomes, also of rows that are replaced later."""
     blocks = [block.hashes[block.kinds == 0] for block in Generation(recipe).blocks()]
     return np.concatenate([np.zeros(0, np.uint64), *blocks])

@@ -1,1 +1,1 @@
-"""A mixed load in the local stack, and all that it reported second by second: what the dashboard is drawn from."""
+"""A mixed load in the local stack, with its metrics and log by second, from which the dashboard's picture is drawn."""

@@ -1,4 +1,4 @@
-"""`python -m loadtest observe`: a mixed load in the local stack, kept second by second for the dashboard's picture."""
+"""`python -m loadtest observe`: run a mixed load in the local stack; record its metrics for the dashboard's picture."""
 
 import argparse
 import contextlib
@@ -29,8 +29,8 @@ FEEDS = Path(__file__).parent / "feeds.toml"
 ROWS = range(100, 900)
 BURST_FILES, BURST_ROWS = 10, 2000
 LARGE_ROWS, LARGE_NOTE = 2200, "choice:" + 8000 * "x"  # three segments of 8 MiB, eight write units a row
-SEQUENCERS = ("00", "F" * 16, "F" * 16)  # older than the object's own; newer; the same again
-RECIPES: dict[str, dict[str, Any]] = {  # what a file of a kind is beside some rows of orders
+SEQUENCERS = ("00", "F" * 16, "F" * 16)  # older than the object's own; newer; a duplicate of the newer
+RECIPES: dict[str, dict[str, Any]] = {  # how kinds of files differ from a few rows of orders
     "visits": {"feed": "visits"},
     "orphans": {"feed": "orphans"},
     "bad_rows": {"defects": {"bad_number": 1 / 40}},
@@ -50,7 +50,7 @@ _SPECIAL = (
 
 @dataclass(frozen=True, slots=True)
 class TimedDrop:
-    """What is done `at_s` seconds after the beginning."""
+    """A drop that is due `at_s` seconds after the start."""
 
     at_s: float
     kind: str
@@ -58,7 +58,7 @@ class TimedDrop:
 
 
 def schedule(seconds: float, seed: int) -> list[TimedDrop]:
-    """Return the drops of a run: a steady stream, and each special thing at its share of the time."""
+    """Return the drops of a run: a steady stream, and each special drop at a fixed share of the time."""
     chance = random.Random(seed)
     drops: list[TimedDrop] = []
     at_s = 0.0
@@ -70,7 +70,7 @@ def schedule(seconds: float, seed: int) -> list[TimedDrop]:
 
 
 def perform(drop: TimedDrop, stack_client: StackClient, seed: int) -> None:
-    """Do what a drop says. No two files have a key in common, unless their drops' numbers are equal."""
+    """Perform a drop. Files have no key in common, unless their drops have the same number."""
     if drop.kind == "poison":
         stack_client.send('{"this": "is not a message of ours"}')
         return
@@ -90,14 +90,14 @@ Dimensions = tuple[tuple[str, str], ...]
 
 
 class MetricSamples:
-    """Values of metrics, each with its second; equal ones are counted."""
+    """Metric values by second; equal values in a second are counted."""
 
     def __init__(self, began_s: float) -> None:
         self.began_s = began_s
         self._found: dict[tuple[str, str, Dimensions], Counter[tuple[int, float]]] = {}
 
     def add(self, namespace: str, name: str, dimensions: dict[str, str], at_s: float, value: float) -> None:
-        """Add one value, unless it is from before the beginning."""
+        """Add one value, unless it is from before the start."""
         if at_s < self.began_s:
             return
         key = (namespace, name, tuple(sorted(dimensions.items())))
@@ -105,7 +105,7 @@ class MetricSamples:
         self._found.setdefault(key, Counter())[int(at_s - self.began_s), rounded] += 1
 
     def add_log(self, log: FunctionLog, *, function: str) -> None:
-        """Add what a function reported, for its stack and for the feed in it, and what Lambda reports of it."""
+        """Add the metrics a function reported, for its stack and its feed, and Lambda's own metrics of it."""
         for line in log.metrics:
             of_stack = {Dimension.STACK: line.stack}
             for name, value in line.values.items():
@@ -116,7 +116,7 @@ class MetricSamples:
         for run in log.invocations:
             self.add(LAMBDA, "Duration", of_function, run.ended_s, 1000 * run.seconds)
             self.add(LAMBDA, "Invocations", of_function, run.ended_s, 1)
-        # How many were under way: whenever one began, and in each second.
+        # The number of concurrent invocations, at each start of one and at each second.
         runs = log.invocations
         times = [float(s) for run in runs for s in range(math.ceil(run.begun_s), math.ceil(run.ended_s))]
         times += [run.begun_s for run in runs]
@@ -124,7 +124,7 @@ class MetricSamples:
             self.add(LAMBDA, "ConcurrentExecutions", of_function, at_s, at_once)
 
     def document(self) -> list[dict[str, Any]]:
-        """Return all, for JSON: values are [second, value, how often]."""
+        """Return all samples as a JSON document: values are [second, value, count]."""
         return [
             {
                 "namespace": namespace,
@@ -137,7 +137,7 @@ class MetricSamples:
 
 
 TABLES = {"Orders": Table(Key("customer_id"), Key("order_id")), "Visits": Table(Key("visitor"), Key("at", "N"))}
-TABLE_UNITS_PER_S = 2000  # what each table takes; the local stage in cdk.json says so to the dashboard
+TABLE_UNITS_PER_S = 2000  # capacity of each table; the local stage in cdk.json sets the same for the dashboard
 POLL_S = 0.5
 QUIET_S = 3.0
 WARM_UP_FILES = 12
@@ -150,18 +150,18 @@ OPTIONS = {
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Run, and write what was reported: one metric a line."""
+    """Run, and write what was reported, one metric per line."""
     seconds, seed = arguments.seconds, arguments.seed
     observed = observe(seconds=seconds, seed=seed, patience_s=arguments.patience_s, say=print)
     command = f"python -m loadtest observe --seconds {seconds:g} --seed {seed}"
     text = json.dumps({**origin(command=command, seed=seed), **observed})
-    arguments.out.write_text(text.replace("}, {", "},\n{") + "\n")  # a line for each metric: a change of one shows
+    arguments.out.write_text(text.replace("}, {", "},\n{") + "\n")  # one line per metric, for readable diffs
     files, metrics = len(observed["log"]["closed"]), len(observed["metrics"])
     print(f"{observed['seconds']:.0f} s: {files} files ended, {metrics} metrics; kept in {arguments.out}.")
 
 
 def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str], None]) -> dict[str, Any]:
-    """Return all that a run reported: files are dropped for a number of seconds, then its queue is to be empty."""
+    """Return all that a run reported: it drops files for `seconds`, then waits until the queue is empty."""
     with (
         local_stack(FEEDS) as stack,
         simulated(stack, TABLES, units_per_s=TABLE_UNITS_PER_S) as proxy,
@@ -188,14 +188,14 @@ def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str]
 
 
 def _warm_up(stack_client: StackClient) -> None:
-    """Let the emulator start the function anew, as often as it runs at once."""
+    """Make the emulator start all concurrent instances of the function."""
     for n in range(WARM_UP_FILES):
         stack_client.drop(f"visits/{WARM_UP}{n}.csv", b"visitor,at,page\nno-one,1,/\n")
     stack_client.wait_until_quiet(START_S, quiet_s=QUIET_S)
 
 
 def _poll(stack: LocalStack, proxy: LedgerProxy, samples: MetricSamples, over: threading.Event) -> None:
-    """Ask both queues how much they hold, and what the ledger cost since, until it is over."""
+    """Sample the depths of both queues and the ledger's write units since the last sample, until `over` is set."""
     ledger, index = {"TableName": stack.outputs[Output.LEDGER_TABLE]}, {"GlobalSecondaryIndexName": LedgerKeys.INDEX}
     before = Counter(proxy.costs.units)
     with contextlib.closing(StackClient(stack)) as stack_client:
@@ -217,11 +217,11 @@ def _drop_all(stack_client: StackClient, seconds: float, seed: int) -> None:
         time.sleep(max(0.0, began_s + drop.at_s - time.monotonic()))
         perform(drop, stack_client, seed)
     time.sleep(max(0.0, began_s + seconds - time.monotonic()))
-    stack_client.send(RECONCILE_MESSAGE)  # a short run may not see the schedule's own
+    stack_client.send(RECONCILE_MESSAGE)  # a short run may end before the scheduled one
 
 
 def _log(log: FunctionLog, began_s: float) -> dict[str, list[Any]]:
-    """Return the lines on files that ended, and the memory of invocations."""
+    """Return the log lines on ended files, and the memory of invocations."""
     closed = [line for line in log.entries if line.get("message") == CLOSED and f"/{WARM_UP}" not in line["file"]]
     memory = [
         {"at_s": round(one.ended_s - began_s, 3), "used_mb": one.used_mb, "size_mb": one.memory_mb}

@@ -1,1 +1,1 @@
-"""Reports of runs: the result first, then throughput, latency and cost, then curves; as page or as Markdown."""
+"""Reports of runs: the result, then throughput, latency and cost, then curves; as an HTML page or as Markdown."""

@@ -1,4 +1,4 @@
-"""The curves of a run, drawn by matplotlib: one axis a chart, errors in red, nothing where nothing happened."""
+"""The curves of a run, drawn by matplotlib: one axis per chart, errors in red, no chart of errors without any."""
 
 import io
 from typing import Any, NamedTuple
@@ -13,8 +13,8 @@ from loadtest.scenarios.report.runs import ReportedRun
 
 INK, GRID, RED = "#1b1b1c", "#dcdcdd", "#c62828"
 COLOURS = ("#0b6bb8", "#d9730d", "#2e8540", "#8a4fbf")
-DASHES = ("-", "--", "-.", ":")  # lines can be distinguished in print, too
-# In a page these follow its colours, light or dark.
+DASHES = ("-", "--", "-.", ":")  # so that lines differ in black and white print
+# In a page, these colours are replaced by those of its light or dark scheme.
 IN_PAGE = {INK: "currentColor", GRID: "var(--grid)", RED: "var(--red)"} | {
     colour: f"var(--line-{number})" for number, colour in enumerate(COLOURS)
 }
@@ -24,12 +24,12 @@ STYLE: Any = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
     "font.size": 9,
     "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "report",  # equal runs, equal pages
+    "svg.hashsalt": "report",  # equal runs give equal pages
 }
 
 
 class Chart(NamedTuple):
-    """What is drawn over the seconds of a run: series and their labels. One of errors is drawn if there were any."""
+    """Series over the seconds of a run, with their labels. A chart of errors is drawn only if there were any."""
 
     title: str
     curves: dict[str, str]
@@ -49,7 +49,7 @@ WAITS = "Share of the files that were visible, in %"
 
 
 def charts(run: ReportedRun) -> dict[str, str]:
-    """Return each chart for which the run has something, by its title: an element for a page, in the page's colours."""
+    """Return the charts for which the run has data, by title: SVG elements in the page's colours."""
     with rc_context(STYLE):
         found = {chart.title: _timeline(run, chart) for chart in CHARTS} | {WAITS: _distribution(run)}
         return {title: _svg(figure) for title, figure in found.items() if figure}
@@ -66,14 +66,14 @@ def _timeline(run: ReportedRun, chart: Chart) -> Figure | None:
         look: Any = {"color": RED if chart.is_of_errors else colour, "linestyle": dash, "linewidth": 1.4}
         axes.plot(run.series("t")[: len(values)], values, **look, label=label)
     axes.set_xlim(left=0)
-    axes.set_ylim(0, 1.08 * max(1.0, most))  # nothing at all is a line at the bottom, not a scale of thousandths
+    axes.set_ylim(0, 1.08 * max(1.0, most))  # a series of zeros is a line at the bottom, not a scale of thousandths
     if len(curves) > 1:
         axes.legend(frameon=False, labelcolor=INK, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
     return figure
 
 
 def _distribution(run: ReportedRun) -> Figure | None:
-    """Return the share of files that were visible after a number of seconds; None for fewer than ten files."""
+    """Return a chart of the share of files visible after a number of seconds; None for fewer than ten files."""
     waits = run.waits_s()
     if len(waits) < 10:
         return None
@@ -90,7 +90,7 @@ def _distribution(run: ReportedRun) -> Figure | None:
 
 
 def _svg(figure: Figure) -> str:
-    """Return a chart as an element for the page."""
+    """Return a chart as an SVG element."""
     kept = io.StringIO()
     figure.savefig(kept, format="svg", metadata={"Date": None}, transparent=True)
     element = kept.getvalue()

@@ -1,4 +1,4 @@
-"""`python -m loadtest report RUN...`: what runs showed, as one page or as Markdown."""
+"""`python -m loadtest report RUN...`: report the results of runs, as one HTML page or as Markdown."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the report; 1 if a run's result is not green, 2 if a file is not a run."""
+    """Make the report; return 1 if a run's result is not green, 2 if a file is not a run."""
     runs = []
     for path in arguments.runs:
         try:
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def page(runs: Sequence[ReportedRun]) -> str:
-    """Return one HTML page that needs nothing else: all results first, then the figures and curves of each run."""
+    """Return one self-contained HTML page: all results first, then the figures and curves of each run."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )

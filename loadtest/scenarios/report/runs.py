@@ -1,4 +1,4 @@
-"""A run's result as `python -m loadtest run` writes it: read back, checked, and said in a few lines."""
+"""The document that `python -m loadtest run` writes: reading, checking and summarising it."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -19,23 +19,23 @@ class ReportedRun:
 
     @property
     def title(self) -> str:
-        """What was run, where, and how large."""
+        """The scenario, the target, and the scale unless it is 1."""
         scale = self.document.get("scale", 1)
         at_scale = "" if scale == 1 else f", scale {scale:g}"
         return f"{self.document['scenario']} on {self.document['target']}{at_scale}"
 
     @property
     def is_ok(self) -> bool:
-        """Whether every row was found where it belongs."""
+        """Whether the checker found no problem."""
         return bool(self.document["check_result"]["ok"])
 
     @property
     def result(self) -> str:
-        """The result in a word, and what it means."""
+        """The result, GREEN or RED, and its meaning."""
         return "GREEN: every row accounted for" if self.is_ok else "RED: not every row accounted for"
 
     def sentence(self) -> str:
-        """Return what was expected and found."""
+        """Return a sentence on the rows and files expected and found."""
         rows, files = self.document["check_result"]["rows"], self.document["check_result"]["files"]
         return (
             f"{rows['found']:,} of {rows['expected']:,} rows found, {rows['lost']:,} lost, "
@@ -44,24 +44,24 @@ class ReportedRun:
         )
 
     def goals(self) -> list[Goal]:
-        """Return the objectives with what was found."""
+        """Return the objectives with the figures found."""
         goals = self.document["objectives"]
         return [Goal(**{name: value for name, value in goal.items() if name != "is_met"}) for goal in goals]
 
     def lines(self) -> Iterator[str]:
-        """Yield the result, what is wrong, and the objectives."""
+        """Yield lines on the result, the problems, and the objectives."""
         yield f"{self.title}: {self.result}. {self.sentence()}."
         yield from (f"wrong: {problem}" for problem in self.document["check_result"]["problems"])
         for goal in self.goals():
             yield f"objective {'met' if goal.is_met else 'MISSED'}: {goal.what}: {goal.found:,.6g}, {goal.bound}"
 
     def rejected(self) -> list[tuple[str, ...]]:
-        """Return each reason with the rejects that were expected and found."""
+        """Return each reason with the number of rejects expected and found."""
         sides = [self.figure(f"check_result.rejected.{side}") or {} for side in ("expected", "found")]
         return [(reason, *(f"{side.get(reason, 0):,}" for side in sides)) for reason in sorted({*sides[0], *sides[1]})]
 
     def series(self, name: str) -> list[float]:
-        """Return one value for each second, NaN where nothing was measured; empty if it never was."""
+        """Return a series of samples, NaN where nothing was measured; empty if nothing ever was."""
         values = np.array(self.document["samples"].get(name) or [], float)
         return [] if np.isnan(values).all() else values.tolist()
 
@@ -70,13 +70,13 @@ class ReportedRun:
         return figure(self.document, path)
 
     def waits_s(self) -> list[float]:
-        """Return for each file the seconds from its event to its last row, in rising order."""
+        """Return the seconds from event to last row of each file, in ascending order."""
         found = (file.get("event_to_visible_s") for file in self.document["files"])
         return sorted(float(seconds) for seconds in found if seconds is not None)
 
 
 def read_run(path: Path) -> ReportedRun:
-    """Return the run of a file; an OSError or ValueError says why it has none."""
+    """Return the run in a file. Raises OSError or ValueError: it has none; says why."""
     document = json.loads(path.read_text())
     if not isinstance(document, dict) or document.get("kind") != "run":
         raise ValueError("its kind is not `run`")
@@ -84,7 +84,7 @@ def read_run(path: Path) -> ReportedRun:
 
 
 class Shown(NamedTuple):
-    """One line of the tables: a label, where the figure is, and how it is written."""
+    """One line of the tables: its label, the path of its figure, and the format."""
 
     label: str
     path: str
@@ -112,7 +112,7 @@ MORE = (
 
 
 def table(shown: Sequence[Shown], run: ReportedRun) -> list[tuple[str, str]]:
-    """Return label and figure of what was measured of it; figures that are 0 come last."""
+    """Return label and figure of each line that was measured; figures that are 0 come last."""
     known = [(one, value) for one in shown if (value := run.figure(one.path)) is not None]
     known.sort(key=lambda pair: not pair[1])
     return [(one.label, one.form.format(value)) for one, value in known]
