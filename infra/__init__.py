@@ -1,4 +1,4 @@
-"""The deployed stack, in CDK constructs, and the tools that build, check and run its template.
+"""The deployed stack as CDK constructs, and the tools that build, check and run its template.
 
-Not in here: the function's code (`ingest`) and what measures the stack under load (`loadtest`).
+Not in here: the function's code (`ingest`) and the load tests (`loadtest`).
 """

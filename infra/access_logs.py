@@ -11,9 +11,9 @@ from infra.settings import Settings
 
 
 class AccessLogs(Construct):
-    """A private bucket that S3 writes the access logs of the other buckets to, each under its own prefix.
+    """A private bucket to which S3 writes the access logs of the other buckets, each under its own prefix.
 
-    Existing buckets are not changed: their logging is up to their owner.
+    Existing buckets are not changed: their owner decides on their logging.
     """
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, sources: Mapping[str, s3.IBucket]) -> None:
@@ -42,7 +42,7 @@ class AccessLogs(Construct):
         )
 
     def _destination(self, prefix: str) -> s3.CfnBucket.LoggingConfigurationProperty:
-        """Partition keys by the day of the request, so that a query over one day does not read everything."""
+        """Partition log keys by the day of the request, so that a query over one day does not read everything."""
         by_day = s3.CfnBucket.PartitionedPrefixProperty(partition_date_source="EventTime")
         return s3.CfnBucket.LoggingConfigurationProperty(
             destination_bucket_name=self.bucket.bucket_name,
@@ -51,7 +51,7 @@ class AccessLogs(Construct):
         )
 
     def _s3_may_write(self, prefix: str, source: s3.IBucket) -> iam.PolicyStatement:
-        """Not `server_access_logs_bucket`, which without a feature flag grants access by an ACL."""
+        """A policy instead of `server_access_logs_bucket`, which grants access by an ACL without a feature flag."""
         return iam.PolicyStatement(
             principals=[iam.ServicePrincipal("logging.s3.amazonaws.com")],
             actions=["s3:PutObject"],

@@ -68,7 +68,7 @@ def _reported(python: Path, pins: Path) -> list[dict[str, Any]]:
     """Return pip-audit's report on each package in a file of pins.
 
     Raises:
-        SettingsFault: it failed; with the last line it printed.
+        SettingsFault: pip-audit failed; has the last line it printed.
     """
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch) / "audit.json"
@@ -81,7 +81,7 @@ def _reported(python: Path, pins: Path) -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    """Print the advisories for the pins; return 0 only if all were looked up and have none."""
+    """Print the advisories for the pins; return 0 only if all pins were looked up and have none."""
     python = _installed(BUILD / "audit")
     code, lines = result([package for pins in PINS for package in _reported(python, pins)])
     print(*lines, sep="\n")

@@ -15,7 +15,7 @@ from infra.settings import Settings
 from ingest import contract
 
 # Enough for a long weekend with a broken function. A message keeps its age when it moves to the dead-letter queue, so
-# this must be well below the 14 days there, which leaves a week to look at it.
+# this must be well below the 14 days there, which leaves a week to examine it.
 QUEUE_DAYS = 7
 DEAD_LETTER_DAYS = 14  # the SQS maximum
 
@@ -67,10 +67,10 @@ class Buffer(Construct):
         )
 
     def rules_may_send(self, rules: Sequence[events.CfnRule]) -> None:
-        """Allow exactly these EventBridge rules to send messages to the queue.
+        """Allow only these EventBridge rules to send messages to the queue.
 
-        All in one statement, as SQS takes ten conditions in a policy. No `aws:SourceAccount` beside the rules' ARNs,
-        which hold the account: EventBridge is not documented to send it to every target.
+        All rules are in one statement, as SQS accepts ten conditions in a policy. `aws:SourceAccount` is not added: the
+        rules' ARNs have the account, and EventBridge is not documented to send that key to every target.
         """
         statement = iam.PolicyStatement(
             principals=[iam.ServicePrincipal("events.amazonaws.com")],
@@ -81,13 +81,13 @@ class Buffer(Construct):
         self.policy.document.add_statements(statement)
 
     def _policy(self) -> sqs.QueuePolicy:
-        """One policy with all statements: a second one on the same queue would overwrite it."""
+        """Return one policy for all statements: a second policy on the same queue would overwrite it."""
         policy = sqs.QueuePolicy(self, "Policy", queues=[self.queue])
         policy.document.add_statements(self._only_tls())
         return policy
 
     def _reconcile(self, settings: Settings) -> None:
-        """Send a message on a schedule that asks for a reconciliation.
+        """Send a message that requests a reconciliation, on a schedule.
 
         An L1 rule: the target of an L2 rule adds its own queue policy, and the last policy written wins.
         """
@@ -112,7 +112,7 @@ class Buffer(Construct):
         )
 
     def _s3_may_send(self, landing_bucket_name: str) -> iam.PolicyStatement:
-        """It names the account as well as the bucket: a bucket's ARN has no account, and its name can be reused."""
+        """Limit by account and bucket: a bucket's ARN has no account, and its name can be reused."""
         stack = Stack.of(self)
         bucket_arn = Fn.join("", ["arn:", stack.partition, ":s3:::", landing_bucket_name])
         conditions: dict[str, Any] = {

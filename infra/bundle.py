@@ -1,7 +1,7 @@
 """The function's zip: pinned wheels for its platform, trimmed, plus `ingest` and the feeds file. No Docker.
 
-Wheels and code are kept under build/ by what they are made of; adding another feeds file takes well under a second.
-Where this Python's bytecode is the function's, the zip has it: a cold start then compiles nothing.
+Wheels and code are cached under build/ by a hash of their inputs; adding another feeds file takes under a second. If
+this Python has the function's version, the zip includes bytecode, so that a cold start compiles nothing.
 """
 
 import argparse
@@ -24,21 +24,21 @@ from ingest.errors import SettingsFault
 
 Platform = Literal["arm64", "host"]
 ARM64: Platform = "arm64"  # what Lambda runs
-HOST: Platform = "host"  # this machine and Python: the local stack, and proof that the trimmed wheels work
+HOST: Platform = "host"  # this machine and Python: for the local stack, and to test that the trimmed wheels work
 
-PYTHON = "3.14"  # of the function; `infra.worker` names the same runtime
+PYTHON = "3.14"  # the function's version; `infra.worker` uses the same runtime
 ARM64_WHEELS = ("--python-version", PYTHON, "--python-platform", "aarch64-manylinux_2_28")
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "requirements-function.txt"
 BUILD = ROOT / "build"
 MAX_ZIPPED_MB = 60
-MAX_UNPACKED_MB = 200  # Lambda allows 250 including layers; the rest is for those who add one
-TASK = "/var/task"  # where Lambda unpacks it: tracebacks name that
-LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: equal contents make equal zips
+MAX_UNPACKED_MB = 200  # Lambda allows 250 including layers; the rest is left for layers that users add
+TASK = "/var/task"  # where Lambda unpacks the zip: the path in tracebacks
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the oldest date in a zip; a fixed one, so that equal contents give equal zips
 
 
 def build(platform: Platform, feeds: Path, *, root: Path = ROOT, build_folder: Path = BUILD) -> Path:
-    """Return the zip for a platform with this feeds file in it; equal inputs give the same bytes.
+    """Return the zip for a platform, including this feeds file; equal inputs give equal bytes.
 
     Raises:
         SettingsFault: the zip would be too large, or the wheels cannot be downloaded.
@@ -61,7 +61,7 @@ def build(platform: Platform, feeds: Path, *, root: Path = ROOT, build_folder: P
 
 
 def has_bytecode(platform: Platform) -> bool:
-    """Return whether the zip gets bytecode: only the minor version of Python that made it can read it."""
+    """Return whether the zip gets bytecode, which only the minor version of Python that compiled it can read."""
     return platform == HOST or sys.implementation.cache_tag == f"cpython-{PYTHON.replace('.', '')}"
 
 
@@ -73,7 +73,7 @@ def sizes_mb(archive: Path) -> tuple[float, float]:
 
 
 def forget_old(folder: Path, pattern: str, *, keep: int = 4) -> None:
-    """Remove all but the newest of what earlier builds left; a few stay, as tests use other feeds than the demo."""
+    """Remove all but the newest results of earlier builds; keep a few, as tests use other feeds than the demo."""
     found = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
     for old in found[:-keep]:
         if old.is_dir():
@@ -82,11 +82,11 @@ def forget_old(folder: Path, pattern: str, *, keep: int = 4) -> None:
             old.unlink(missing_ok=True)
 
 
-@cache  # it takes a second, and a test process deploys several stacks
+@cache  # takes a second, and a test process deploys several stacks
 def _sources(root: Path) -> list[Path]:
     """Return the modules that run in Lambda: those of `ingest` that its handler imports, at once or in a function."""
     handler = root / "ingest/worker/handler.py"
-    finder = ModuleFinder(path=[str(root)])  # reads imports, runs nothing; libraries lie elsewhere and are left out
+    finder = ModuleFinder(path=[str(root)])  # reads imports without running code; the path excludes libraries
     finder.run_script(str(handler))
     files = [getattr(module, "__file__", None) for module in finder.modules.values()]
     found = {Path(file) for file in files if file}
@@ -97,7 +97,7 @@ def _code(platform: Platform, root: Path, build_folder: Path) -> Path:
     """Return the zip of `ingest`."""
     sources = {path.relative_to(root): path.read_bytes() for path in _sources(root)}
 
-    def fill(tree: Path) -> None:  # bytecode that is not compared with its source must not get among the sources
+    def fill(tree: Path) -> None:  # a copy: unchecked bytecode must not be written beside the sources
         for name, content in sources.items():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             (tree / name).write_bytes(content)
@@ -114,9 +114,9 @@ def _dependencies(platform: Platform, build_folder: Path) -> Path:
 
 
 def _kept(folder: Path, platform: Platform, parts: Iterable[bytes], fill: Callable[[Path], None]) -> Path:
-    """Return the zip of the files that `fill` puts in a folder; from an earlier run, if it was made of the same parts.
+    """Return the zip of the files that `fill` puts in a folder, or the cached zip of an earlier run with equal parts.
 
-    Bytecode is added where the function can read it.
+    Bytecode is added if the function can read it.
     """
     kept = folder / f"{platform}-{_fingerprint(platform, parts)}.zip"
     if kept.exists():
@@ -142,10 +142,10 @@ def _fingerprint(platform: Platform, parts: Iterable[bytes]) -> str:
 
 
 def compile_files(tree: Path, files: Iterable[Path]) -> list[Path]:
-    """Compile the sources among files of a tree; return their bytecode, the same bytes for the same sources.
+    """Compile the sources among files of a tree; return the bytecode files. Equal sources give equal bytes.
 
-    It is not compared with its source, whose date is another in Lambda. A new process has interned nothing before,
-    which would show in the bytes.
+    The bytecode is unchecked, as its source has another date in Lambda. A new process compiles it, because strings
+    interned earlier would change the bytes.
     """
     sources = [path for path in files if path.suffix == ".py"]
     flags = ["-q", "-i", "-", "-s", str(tree), "-p", TASK, "--invalidation-mode", "unchecked-hash"]
@@ -169,7 +169,7 @@ def install_wheels(requirements: Path, tree: Path, *flags: str, what: str) -> No
     """Install pinned wheels, and nothing else, in a folder.
 
     Raises:
-        SettingsFault: uv could not get them; names `what` they are.
+        SettingsFault: uv could not install them; names `what` they are.
     """
     only = ["--quiet", "--no-deps", "--only-binary", ":all:", "--target", str(tree), "--requirement", str(requirements)]
     done = subprocess.run([*setup.uv(), "pip", "install", *only, *flags], capture_output=True, text=True, check=False)
@@ -186,7 +186,7 @@ def _kept_files(tree: Path) -> Iterator[Path]:
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     entry = zipfile.ZipInfo(name, date_time=LONG_AGO)
     entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.external_attr = 0o644 << 16  # Lambda runs as another user: it must be able to read
+    entry.external_attr = 0o644 << 16  # Lambda runs as another user, which must have read permission
     archive.writestr(entry, content)
 
 
@@ -200,7 +200,7 @@ def _refuse_large(archive: Path) -> None:
 
 
 def main() -> None:
-    """Build both zips and print their sizes; with --host, print only where the one for this machine is."""
+    """Build both zips and print their sizes; with --host, print only the path of this machine's zip."""
     parser = argparse.ArgumentParser(prog="python -m infra.bundle", description=__doc__)
     parser.add_argument("--host", action="store_true", help="print the path of this machine's zip")
     if parser.parse_args().host:

@@ -16,13 +16,13 @@ def main(arguments: list[str]) -> int:
     """Run the CDK and return its exit code."""
     environment = node.environment()
     cli = _installed(HOME, environment)
-    # cdk.json has `python3 app.py`, for use by hand; that may be a Python without the CDK.
+    # cdk.json has `python3 app.py`, for manual use; that Python may not have the CDK.
     command = [environment["JSII_NODE"], str(cli), *arguments, "--app", f'"{sys.executable}" app.py']
     return subprocess.run(command, env=environment, check=False).returncode
 
 
 def _installed(home: Path, environment: dict[str, str]) -> Path:
-    """Return the CLI's script, after installing it on first use. One package without dependencies: no lock file."""
+    """Return the CLI's script, installed on first use. It is one package without dependencies: no lock file."""
     folder = home / VERSION
     script = folder / "node_modules" / "aws-cdk" / "bin" / "cdk"
     if not script.exists():

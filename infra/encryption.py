@@ -1,4 +1,4 @@
-"""The customer's KMS key, if one is set: what it encrypts, and what the function may do with it."""
+"""The customer's KMS key, if one is set: the resources it encrypts, and the function's grants on it."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -10,7 +10,7 @@ from constructs import Construct
 
 from infra.settings import Settings
 
-# What the function does through each service. DynamoDB requires all of these to read or write a table.
+# The function's actions on the key through each service. DynamoDB requires all of its own to read or write a table.
 USES = {
     "s3": ["kms:Decrypt", "kms:GenerateDataKey"],
     "sqs": ["kms:Decrypt", "kms:GenerateDataKey"],
@@ -22,12 +22,12 @@ USES = {
         "kms:ReEncryptFrom",
         "kms:ReEncryptTo",
     ],
-    "lambda": ["kms:Decrypt"],  # its own environment variables
+    "lambda": ["kms:Decrypt"],  # for its own environment variables
 }
 
 
 class Encryption(Construct):
-    """The encryption of the stack's resources: with the customer's key, or with keys managed by AWS."""
+    """The encryption of the stack's resources, with the customer's key or with keys managed by AWS."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings) -> None:
         super().__init__(scope, id)
@@ -40,7 +40,7 @@ class Encryption(Construct):
         self.table = dynamodb.TableEncryption.CUSTOMER_MANAGED if arn else dynamodb.TableEncryption.AWS_MANAGED
 
     def grants(self) -> list[iam.PolicyStatement]:
-        """Return the grants on the key, each through one service only, and on the key of an existing landing bucket."""
+        """Return the grants on the key, each only through one service, and on the key of an existing landing bucket."""
         granted = [self._allow(self.key.key_arn, actions, by) for by, actions in USES.items()] if self.key else []
         if self._landing_key:
             granted.append(self._allow(self._landing_key, ["kms:Decrypt"], "s3"))

@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from ingest.errors import SettingsFault
 
-KEY_ARN = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]{1,64}$"  # not an alias: IAM cannot grant on one
+KEY_ARN = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]{1,64}$"  # not an alias: IAM cannot grant on it
 BUCKET_NAME = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 _Bucket = Annotated[str, Meta(pattern=BUCKET_NAME, extra={"accepted": "a bucket's name"})]
 _KeyArn = Annotated[str, Meta(pattern=KEY_ARN, extra={"accepted": "the ARN of a KMS key, not of an alias"})]
@@ -19,7 +19,7 @@ _SecurityGroup = Annotated[
 
 
 class Existing(Struct, frozen=True, forbid_unknown_fields=True):
-    """Resources the stack uses and does not create. Nothing is looked up: they must exist."""
+    """Resources that the stack uses but does not create. They must exist; the CDK does not look them up."""
 
     landing_bucket: Annotated[
         _Bucket | None,
@@ -60,10 +60,10 @@ class Existing(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_existing(existing: Existing, path: str) -> None:
-    """Check the settings against each other.
+    """Check that the settings are compatible with each other.
 
     Raises:
-        SettingsFault: two settings exclude each other; names them.
+        SettingsFault: two settings are incompatible; names them.
     """
     for name in ("notified_by", "landing_bucket_key"):
         if getattr(existing, name) and not existing.landing_bucket:

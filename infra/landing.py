@@ -1,7 +1,7 @@
 """The bucket for incoming files, and its notifications to the queue, from S3 or through EventBridge.
 
-Our own bucket notifies of every object, so that one under no feed's prefix is seen: it fails as `no_feed`. An existing
-bucket may hold what is not for us, and notifies by prefix.
+Our own bucket notifies of every object, so that an object under no feed's prefix fails as `no_feed`. An existing bucket
+may hold other objects, so it notifies only of the feeds' prefixes.
 """
 
 import json
@@ -22,16 +22,16 @@ from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
 
 CREATED = "s3:ObjectCreated:*"
-RESTORED = "s3:ObjectRestore:Completed"  # of an archived object, which has failed to load
-MOST_NOTIFICATIONS = 100  # of a bucket
-PATTERN_CHARACTERS = 2_048  # of an EventBridge rule
+RESTORED = "s3:ObjectRestore:Completed"  # of an archived object, whose load has failed
+MOST_NOTIFICATIONS = 100  # S3's limit for a bucket
+PATTERN_CHARACTERS = 2_048  # EventBridge's limit for a rule
 
 
 class Landing(Construct):
     """A bucket that notifies the buffer's queue of new objects.
 
-    It is created here, private and with the notification; or it exists and is only referenced. Then EventBridge rules
-    send the notifications, or `notify_command` must be run once to set them.
+    A new bucket is private and has the notification. An existing bucket is only referenced: EventBridge rules send its
+    notifications, or `notify_command` must be run once to configure them.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Landing(Construct):
         # Set on the bucket itself: `add_event_notification` adds a Lambda function with a role and a policy
         # (docs/decisions/0001).
         resource.notification_configuration = _notifications(buffer)
-        # S3 tests the queue when the notification is set, and fails if it may not send to it.
+        # S3 tests the queue when the notification is set, and fails if it is not allowed to send to it.
         resource.node.add_dependency(buffer.policy)
         return bucket
 
@@ -68,7 +68,7 @@ class Landing(Construct):
             bucket_name=landing_bucket_name(settings),
             encryption=encryption.bucket,
             encryption_key=encryption.key,
-            bucket_key_enabled=encryption.key is not None or None,  # else each object costs a KMS request
+            bucket_key_enabled=encryption.key is not None or None,  # without it, each object costs a KMS request
             enforce_ssl=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
@@ -77,7 +77,7 @@ class Landing(Construct):
         )
 
     def _rules(self, feeds: Feeds, buffer: Buffer) -> Iterator[events.CfnRule]:
-        """L1 rules, as the one in `Buffer`: the target of an L2 rule adds its own queue policy."""
+        """Yield L1 rules, as in `Buffer`: the target of an L2 rule would add its own queue policy."""
         for number, prefixes in enumerate(_portions(feed.prefix for feed in feeds.feeds.values())):
             yield events.CfnRule(
                 self,
@@ -96,7 +96,7 @@ class Landing(Construct):
 
 
 def landing_bucket_name(settings: Settings) -> str:
-    """Return the bucket's name before the bucket exists: the queue's policy names it and is created first."""
+    """Return the bucket's name without using the bucket: the queue's policy has the name and is created first."""
     return settings.existing.landing_bucket or settings.landing_bucket_name or landing_name(settings.name)
 
 
@@ -109,8 +109,8 @@ def _notifications(buffer: Buffer) -> s3.CfnBucket.NotificationConfigurationProp
 
 
 def _portions(prefixes: Iterable[str]) -> list[list[str]]:
-    """Return prefixes in portions that fit into the pattern of a rule each."""
-    room = PATTERN_CHARACTERS - 220  # the rest of the pattern, with a bucket's name of 63
+    """Return prefixes in portions that each fit into the pattern of one rule."""
+    room = PATTERN_CHARACTERS - 220  # reserved for the rest of the pattern, with a bucket name of 63 characters
     found: list[list[str]] = [[]]
     for prefix in prefixes:
         if found[-1] and len(json.dumps([{"prefix": each} for each in [*found[-1], prefix]])) > room:
@@ -123,7 +123,7 @@ def _notify_command(settings: Settings, feeds: Feeds, buffer: Buffer) -> str:
     """Return the shell command that sets a notification for each prefix on an existing bucket.
 
     Raises:
-        SettingsFault: these are more than S3 takes.
+        SettingsFault: there are more prefixes than S3 accepts.
     """
     if len(feeds.feeds) > MOST_NOTIFICATIONS:
         raise SettingsFault(
@@ -145,9 +145,9 @@ def _notify_command(settings: Settings, feeds: Feeds, buffer: Buffer) -> str:
 
 
 def as_filter(prefix: str) -> str:
-    """Return a prefix as S3's notification filters want it, URL-encoded: a raw `=` or blank would match nothing.
+    """Return a prefix URL-encoded, as S3's notification filters require: a raw `=` or blank would match nothing.
 
-    What S3's guide calls safe characters stays: letters, digits, `/` and `!-_.*'()`.
+    Characters that S3's guide calls safe are not encoded: letters, digits, `/` and `!-_.*'()`.
 
     >>> as_filter("daten für/jahr=2026/a+b/")
     'daten+f%C3%BCr/jahr%3D2026/a%2Bb/'

@@ -15,7 +15,7 @@ IGNORED = {"W3005": "The CDK makes the function depend on its role as well as on
 
 
 def findings(template: str) -> list[str]:
-    """Return cfn-lint's findings on a template, one line each."""
+    """Return cfn-lint's findings on a template, one line for each."""
     config = ManualArgs(regions=REGIONS, ignore_checks=list(IGNORED))
     return [str(match) for match in lint(template, config=config)]
 

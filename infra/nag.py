@@ -53,7 +53,7 @@ def _wildcard(stack: IngestStack, arn: str, reason: str) -> Acknowledged:
 
 
 def _as_cdk_nag_writes(value: Any) -> str:
-    """Return an intrinsic function as cdk-nag writes it in a finding.
+    """Return an intrinsic function in the notation of cdk-nag's findings.
 
     >>> _as_cdk_nag_writes({"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::a${*}/*"]]})
     'arn:<AWS::Partition>:s3:::a<*>/*'

@@ -1,4 +1,4 @@
-"""Names the stack gives: within AWS's lengths whatever the stack is called, and not those of a stack just deleted."""
+"""Names of the stack's resources: within AWS's length limits for any stack name, and not reused after a deletion."""
 
 import hashlib
 
@@ -10,7 +10,7 @@ _LANDING = len("-landing-") + len("111122223333-") + MOST_REGION
 
 
 def shortened(name: str, most: int) -> str:
-    """Return a name of at most `most` characters: the same, or its beginning and a hash of all of it.
+    """Return a name of at most `most` characters: the same, or its beginning and a hash of the whole name.
 
     >>> shortened("ingest", 26), shortened("the-ingest-of-the-whole-company", 26)
     ('ingest', 'the-ingest-of-the-684f8486')
@@ -24,9 +24,9 @@ def shortened(name: str, most: int) -> str:
 def queue_name() -> str:
     """Return the name of the queue between S3 and the function: `ingest-files-<id>`, 49 characters.
 
-    The id is that of the stack, which CloudFormation makes anew for each stack it creates: SQS refuses a name for 60 s
-    after its queue was deleted, so a deployment soon after one that was rolled back would fail. The stack's own name
-    may have 128 characters, a queue's 80, and a template cannot shorten it.
+    The id is that of the stack, which CloudFormation creates for each new stack: SQS rejects a name for 60 s after its
+    queue was deleted, so a deployment soon after a rollback would fail. A stack's own name may have 128 characters, a
+    queue's 80, and a template cannot shorten it.
     """
     return f"ingest-files-{_stack_id()}"
 

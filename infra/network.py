@@ -1,4 +1,4 @@
-"""The function in a VPC: its subnets, and the permissions its role then needs."""
+"""The function in a VPC: its subnets, and the permissions that its role needs there."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
@@ -22,7 +22,7 @@ def attach(function: lambda_.Function, existing: Existing) -> None:
 
 
 def grants(scope: Construct, existing: Existing) -> list[iam.PolicyStatement]:
-    """Return the permissions Lambda needs to attach the function; the function's code is denied all of them.
+    """Return the permissions that Lambda needs to attach the function; the function's code is denied all of them.
 
     Narrower than the managed policy AWSLambdaVPCAccessExecutionRole: interfaces are created in these subnets with these
     security groups only. Describe actions have no resource in IAM, and Lambda requires a role that may delete all.
@@ -43,7 +43,7 @@ def interfaces(scope: Construct) -> str:
 
 
 def _not_by_code(scope: Construct) -> iam.PolicyStatement:
-    """Requests from a function's code carry the function's ARN; those Lambda makes for it do not."""
+    """Requests by a function's code have the function's ARN; requests that Lambda makes for it do not."""
     functions = Stack.of(scope).format_arn(service="lambda", resource="function:*")
     return iam.PolicyStatement(
         effect=iam.Effect.DENY,

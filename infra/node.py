@@ -45,7 +45,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": path, "JSII_NODE": str(node), **QUIET}
 
 
-# jsii runs on Node.js releases past their end of life, but prints a banner for each major version not listed here.
+# jsii also runs on Node.js releases past their end of life, but prints a banner unless their major version is here.
 QUIET = {
     "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": ",".join(map(str, range(OLDEST, OLDEST + 20))),
     "JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION": "1",
@@ -54,7 +54,7 @@ QUIET = {
 
 
 def npm() -> list[str]:
-    """Return the command line that starts npm: the one beside the Node.js that `find` chose, else the one on PATH."""
+    """Return the command line that starts npm: that beside the Node.js found by `find`, else that on PATH."""
     node = _required(find())
     script = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     if script.exists():

@@ -1,8 +1,8 @@
-"""What the function may do for the feeds, in as few policies as hold it, each within the size that IAM accepts.
+"""The function's permissions for the feeds, in as few policies as possible, each within IAM's size limit.
 
-The limits are IAM's, in characters without white space: 10,240 for all inline policies of a role together, 6,144 for a
-managed policy. What a statement will have is estimated from above, as partition, region and account are known at
-deployment only.
+IAM's limits, in characters without white space, are 10,240 for all inline policies of a role together and 6,144 for a
+managed policy. The size of a statement is an upper estimate, because partition, region and account are known only at
+deployment.
 """
 
 import json
@@ -18,28 +18,28 @@ from ingest.feeds.feed import Feed
 from ingest.feeds.writing import write_operations
 
 MANAGED_CHARACTERS = 6_144
-INLINE_ROOM = 3_000  # for the feeds, beside what the function needs whatever they are
-MOST_MANAGED, MOST_MANAGED_ON_REQUEST = 10, 20  # of a role; the quota may be raised
-_OVERHEAD = 450  # of a policy, and its statements without what is listed for each feed
-_STATEMENT = 250  # that one more has, for tables that are written to in another way
+INLINE_ROOM = 3_000  # for the feeds, in addition to the permissions that do not depend on them
+MOST_MANAGED, MOST_MANAGED_ON_REQUEST = 10, 20  # managed policies of a role; the quota can be raised on request
+_OVERHEAD = 450  # of a policy and its statements, without the entries of feeds
+_STATEMENT = 250  # of one more statement, for tables with other write operations
 _S3_ARN = len("arn:aws-us-gov:s3:::") + 63 + len("/*")
 _TABLE_ARN = len("arn:aws-us-gov:dynamodb:ap-southeast-12:111122223333:table/")
 
 
 @dataclass(frozen=True)
 class Portion:
-    """Some of the feeds, whose grants go into one policy."""
+    """Feeds whose grants are in one policy."""
 
     feeds: tuple[Feed, ...]
 
     @property
     def characters(self) -> int:
-        """The most that a policy for these feeds has."""
+        """The maximum size of a policy for these feeds."""
         return _OVERHEAD + _STATEMENT * len(_tables_by_actions(self)) + sum(map(_characters, self.feeds))
 
 
 def portions(feeds: Iterable[Feed]) -> list[Portion]:
-    """Return the feeds, in their order, in portions that fit into a managed policy each.
+    """Return the feeds, in their order, in portions that each fit into a managed policy.
 
     Raises:
         SettingsFault: a role cannot have that many policies.
@@ -61,12 +61,12 @@ def portions(feeds: Iterable[Feed]) -> list[Portion]:
 
 
 def is_inline(found: Sequence[Portion]) -> bool:
-    """Return whether the feeds' grants fit into the role's own policy, so that no other is needed."""
+    """Return whether the feeds' grants fit into the role's inline policy, so that no other is needed."""
     return len(found) == 1 and found[0].characters <= INLINE_ROOM
 
 
 def grants(portion: Portion, landing: Landing, store: Store) -> list[iam.PolicyStatement]:
-    """Return what the function may do with the feeds' objects and tables: those of each feed, and no others."""
+    """Return the grants on the objects and tables of these feeds, and on no others."""
     prefixes = [f"{literal(feed.prefix)}*" for feed in portion.feeds]
     objects = [landing.bucket.arn_for_objects(prefix) for prefix in prefixes]
     roles = sorted({feed.role for feed in portion.feeds if feed.role})
@@ -92,8 +92,8 @@ def literal(prefix: str) -> str:
 
 
 def _list_bucket(landing: Landing, prefixes: list[str]) -> iam.PolicyStatement:
-    """For the reconciler, which lists. Also, without it S3 answers 403 instead of 404 for a deleted key, which would
-    look like a missing permission."""
+    """The reconciler lists objects. Also, without this grant S3 returns 403 instead of 404 for a deleted key, which
+    would look like a missing permission."""
     statement = iam.PolicyStatement(
         actions=["s3:ListBucket", "s3:ListBucketVersions"], resources=[landing.bucket.bucket_arn]
     )
@@ -102,7 +102,7 @@ def _list_bucket(landing: Landing, prefixes: list[str]) -> iam.PolicyStatement:
 
 
 def _tables_by_actions(portion: Portion) -> dict[tuple[str, ...], list[str]]:
-    """Return the tables of feeds that need no role, by what their writers call on them."""
+    """Return the tables of feeds without a role, by the operations that their writers call."""
     actions: dict[str, set[str]] = {}
     for feed in portion.feeds:
         if not feed.role:
@@ -114,12 +114,12 @@ def _tables_by_actions(portion: Portion) -> dict[tuple[str, ...], list[str]]:
 
 
 def _characters(feed: Feed) -> int:
-    """Return the most characters that one feed adds to a policy: its prefix twice, and its table or role."""
+    """Return the maximum characters that one feed adds to a policy: its prefix twice, and its table or role."""
     prefix = _quoted(literal(feed.prefix))
     target = _quoted(feed.role) if feed.role else _TABLE_ARN + _quoted(feed.table)
     return _S3_ARN + prefix + len("*") + prefix + target
 
 
 def _quoted(text: str) -> int:
-    r"""Return the length of a text in a JSON list, with its comma; a character beyond ASCII counts as `\u00e4`."""
+    r"""Return the length of a text in a JSON list, with its comma; a non-ASCII character counts as `\u00e4`."""
     return len(json.dumps(text)) + 1

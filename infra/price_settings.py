@@ -8,7 +8,7 @@ from ingest.contract import Price
 
 
 class Prices(Struct, frozen=True, forbid_unknown_fields=True):
-    """Unit prices of one region, from AWS's price pages (`ingest.contract.Price`). Set those of your region."""
+    """Unit prices of one region, by default from AWS's price pages (`ingest.contract.Price`). Set your region's."""
 
     write_units_per_million: Annotated[
         float,

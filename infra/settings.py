@@ -16,7 +16,7 @@ VISIBILITY_FACTOR = 6  # AWS recommends six times the function's timeout for a q
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One stage of the stack. arm64 is not a setting: it costs a fifth less per GB-second and is at least as fast."""
+    """One stage of the stack. The processor is always arm64: a fifth cheaper per GB-second and at least as fast."""
 
     name: Annotated[
         str,
@@ -151,7 +151,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def visibility_s(self) -> int:
-        """Visibility timeout in seconds: longer than any worker processes a message."""
+        """Visibility timeout in seconds: longer than the processing of any message."""
         return VISIBILITY_FACTOR * self.timeout_s + self.batching_window_s
 
 

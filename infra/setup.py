@@ -1,10 +1,10 @@
-"""`python3 -m infra.setup demo|dev`: install what a make target needs into .venv, each step with how long it may take.
+"""`python3 -m infra.setup demo|dev`: install what a make target needs into .venv; prints each step and its duration.
 
-Runs on the machine's own Python, so it imports nothing but the standard library and keeps to syntax that an old Python
-reads. uv does the installing: the one on PATH, else the one from PyPI, in .venv.
+It runs on the machine's own Python, so it imports only the standard library and uses syntax that an old Python can
+read. uv installs the packages: the one on PATH, else the one from PyPI, in .venv.
 """
 
-from __future__ import annotations  # a Python 3.8 must get as far as its sentence
+from __future__ import annotations  # Python 3.8 must get as far as its error message
 
 import hashlib
 import importlib.util
@@ -19,7 +19,7 @@ UV = "uv==0.13.9"
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
-# Each set holds the one before it.
+# Each set includes the one before it.
 SETS = {
     "demo": ("requirements-demo.txt", "the command line, the CDK and what the local stack needs", "10 to 40 s"),
     "dev": ("requirements-dev.txt", "what tests, linters and load tests need", "10 to 60 s"),
@@ -31,7 +31,7 @@ class SetupError(Exception):
 
 
 def main() -> None:
-    """Install the sets up to the one named; what is installed already is left alone."""
+    """Install the sets up to the one named, except those already installed."""
     wanted = sys.argv[1] if sys.argv[1:] else "demo"
     started = time.monotonic()
     check_machine()
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def check_machine() -> None:
-    """Raise where this machine cannot run the project, with what to install."""
+    """Raise SetupError if this machine cannot run the project; it names what to install."""
     if sys.version_info < OLDEST:
         version = ".".join(map(str, sys.version_info[:2]))
         raise SetupError(
@@ -57,7 +57,7 @@ def check_machine() -> None:
 
 
 def install_set(name: str) -> bool:
-    """Install a set of requirements, unless these very pins are installed; return whether it was done."""
+    """Install a set of requirements, unless the same pins are already installed; return whether it installed them."""
     requirements, what, lasts = SETS[name]
     stamp = os.path.join(VENV, "installed-" + name)
     pins = fingerprint(requirements)
@@ -75,7 +75,7 @@ def install_set(name: str) -> bool:
 
 
 def make_environment() -> None:
-    """Make .venv with uv in reach."""
+    """Create .venv, and install uv in it unless uv is on PATH."""
     if not os.path.exists(PYTHON):
         say("making a virtual environment in .venv (about 5 s)")
         if shutil.which("uv"):
@@ -87,7 +87,7 @@ def make_environment() -> None:
 
 
 def uv() -> list[str]:
-    """Return how uv is started."""
+    """Return the command line that starts uv."""
     return [shutil.which("uv") or os.path.join(VENV, "bin", "uv")]
 
 
@@ -95,7 +95,7 @@ def run(command: list[str]) -> None:
     """Run a step.
 
     Raises:
-        SetupError: it failed; its own words are on stderr already.
+        SetupError: it failed; it has printed its own error to stderr.
     """
     if subprocess.run(command, check=False).returncode:
         raise SetupError(
@@ -105,7 +105,7 @@ def run(command: list[str]) -> None:
 
 
 def fingerprint(requirements: str) -> str:
-    """Return what changes when a set's pins, the project's entry points or this Python change."""
+    """Return a hash of a set's pins, the project's entry points and this Python's version."""
     texts = [read(os.path.join(ROOT, name)) for name in ("requirements-function.txt", requirements, "pyproject.toml")]
     return hashlib.sha256("\0".join([*texts, sys.version]).encode()).hexdigest()
 
@@ -117,7 +117,7 @@ def read(path: str) -> str:
 
 
 def say(sentence: str) -> None:
-    """Print a step at once."""
+    """Print a step immediately."""
     print("setup: " + sentence, flush=True)
 
 

@@ -18,7 +18,7 @@ from ingest.feeds.feed import Feeds
 
 
 class IngestStack(Stack):
-    """Everything that is deployed. `code` is the function's zip; `infra.bundle` builds it.
+    """The whole stack. `code` is the function's zip; `infra.bundle` builds it.
 
     Raises:
         SettingsFault: the feeds need more than AWS accepts.

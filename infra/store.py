@@ -13,7 +13,7 @@ from ingest import contract
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feed, Feeds, KeyAttribute
 
-MOST_TABLES = 190  # CloudFormation takes 200 outputs
+MOST_TABLES = 190  # CloudFormation accepts 200 outputs
 KEY_TYPES = {
     "S": dynamodb.AttributeType.STRING,
     "N": dynamodb.AttributeType.NUMBER,
@@ -28,7 +28,7 @@ class Store(Construct):
         super().__init__(scope, id)
         self._settings = settings
         self._encryption = encryption
-        # Feeds may share a table; feeds.toml is rejected if they then differ in its keys.
+        # Feeds may share a table; feeds.toml is rejected if they declare different keys for it.
         by_table = {feed.table: feed for feed in feeds.feeds.values()}
         if len(by_table) > MOST_TABLES:
             raise SettingsFault(

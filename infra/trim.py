@@ -1,13 +1,13 @@
-"""Which files of the function's dependencies are shipped. Pure: paths in, yes or no out.
+"""Decides which files of the function's dependencies are shipped. Pure: a path gives yes or no.
 
-pyarrow is most of the weight. Its core is linked against the compute, acero, dataset, parquet and substrait libraries,
-so those stay; left out is what no format of a feed loads (measured in docs/decisions/0002).
+pyarrow is most of the size. Its core is linked against the compute, acero, dataset, parquet and substrait libraries, so
+those stay; files that no feed's format loads are left out (measured in docs/decisions/0002).
 """
 
 import re
 from pathlib import PurePath
 
-# Services whose API descriptions botocore keeps. The function uses them; sts is for assumed roles.
+# Services whose API descriptions are kept in botocore. The function uses them; sts is for assumed roles.
 SERVICES = ("dynamodb", "events", "s3", "sqs", "sts")
 
 DROPPED = tuple(
@@ -16,15 +16,15 @@ DROPPED = tuple(
         r"(^|/)__pycache__/",
         r"(^|/)tests?/",
         r"^bin/",
-        r"\.dist-info/(?!METADATA$)",  # importlib.metadata needs no more to know a version
+        r"\.dist-info/(?!METADATA$)",  # importlib.metadata needs only this for a version
         r"\.(pyx|pxd|pxi|pyi|h|hpp|cc)$",
         r"^pyarrow/(include|includes|src|interchange)/",
         r"^pyarrow/conftest\.py$",
         r"^pyarrow/libarrow_(flight|s3|python_flight|python_parquet_encryption)\.so",
-        # Shipped three times over; the loader asks for the name with one number.
+        # The wheel has three copies; the loader requires the name with one number.
         r"^pyarrow/libarrow_python\.so(\.\d+\.\d+\.\d+)?$",
         r"^pyarrow/_(azurefs|dataset\w*|feather|flight|gcsfs|hdfs|orc|parquet\w*|pyarrow_cpp_tests|s3fs|substrait)\.",
-        # Modules of libraries that are dropped, or that are for other programs.
+        # Modules of dropped libraries, or for other programs.
         r"^pyarrow/(benchmark|cffi|cuda|dataset|feather|flight|jvm|orc|substrait)\.py$",
         r"^pyarrow/parquet/",
         r"^boto3/(data/(?!dynamodb/)|examples/)",
@@ -32,8 +32,8 @@ DROPPED = tuple(
         r"^aws_lambda_powertools/(event_handler|utilities/(?!jmespath_utils)\w+)/",  # all but the logger and its parts
     )
 )
-# What the formats of feeds are read with: shipped, whatever else is dropped. No feed is JSON yet; its library, 50 KB of
-# the zip, stays so that adding that format does not end here.
+# The libraries that read the formats of feeds: always shipped. No feed is JSON yet; its library, 50 KB of the zip, is
+# kept so that adding that format needs no change here.
 FORMATS = {"csv": re.compile(r"^pyarrow/_?csv\.(py|.+\.so)$"), "json": re.compile(r"^pyarrow/_?json\.(py|.+\.so)$")}
 BOTOCORE_DATA = re.compile(r"^botocore/data/([^/]+)/")
 

@@ -24,7 +24,7 @@ TOO_MANY = (
 
 
 class WorkerFunction(Construct):
-    """The function that loads files, with the permissions loading needs and no others."""
+    """The function that loads files, with only the permissions that loading needs."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class WorkerFunction(Construct):
         self._mapping(settings, buffer)
 
     def _grant_feeds(self, feeds: Feeds, landing: Landing, store: Store) -> list[iam.ManagedPolicy]:
-        """Let the role load the feeds' files; return the policies made for it: none where the role's own has room."""
+        """Allow the role to load the feeds' files; return the managed policies created, none if the inline one fits."""
         portions = policies.portions(feeds.feeds.values())
         if policies.is_inline(portions):
             for statement in policies.grants(portions[0], landing, store):
@@ -95,13 +95,13 @@ class WorkerFunction(Construct):
             environment_encryption=self._key,
             role=self.role,
             log_group=self.log_group,
-            # Segment and continuation messages go to the queue that invokes the function: Lambda would see a loop and
-            # stop a long file after about 16 hops. Our own hop and progress guard replaces that.
+            # Segment and continuation messages go to the queue that invokes the function: Lambda would detect a loop
+            # and stop a long file after about 16 hops. Our own hop and progress guard replaces that.
             recursive_loop=lambda_.RecursiveLoop.ALLOW,
         )
 
     def _mapping(self, settings: Settings, buffer: Buffer) -> None:
-        """Not `add_event_source`, which grants more on the queue than `_grants` does."""
+        """Add the event source mapping; `add_event_source` would grant more on the queue than `_grants` does."""
         lambda_.EventSourceMapping(
             self,
             "Mapping",
@@ -137,7 +137,7 @@ def _environment(settings: Settings, landing: Landing, buffer: Buffer, store: St
 
 
 def _grants(log_group: logs.LogGroup, buffer: Buffer, store: Store) -> list[iam.PolicyStatement]:
-    """Return what the function may do whatever the feeds are; `infra.policies` has the rest."""
+    """Return the grants that do not depend on the feeds; `infra.policies` has the others."""
     return [
         _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn]),
         _allow(["s3:PutObject"], [store.rejects.arn_for_objects("*")]),
@@ -157,7 +157,7 @@ CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", 
 
 
 def _delete_budget_entries(store: Store) -> iam.PolicyStatement:
-    """Nothing else in the ledger is ever deleted."""
+    """Return the grant to delete budget entries; nothing else in the ledger is ever deleted."""
     statement = _allow([f"dynamodb:{operation}" for operation in contract.BUDGET_OPERATIONS], [store.ledger.table_arn])
     keys = [f"{contract.LedgerKeys.BUDGET_PREFIX}*"]
     statement.add_condition("ForAllValues:StringLike", {"dynamodb:LeadingKeys": keys})
@@ -165,7 +165,7 @@ def _delete_budget_entries(store: Store) -> iam.PolicyStatement:
 
 
 def _report_events(store: Store) -> iam.PolicyStatement:
-    """Only events with our own source: other users of the bus may rely on it."""
+    """Return the grant to send events, only with our own source: other users of the bus may rely on that."""
     bus = Stack.of(store).format_arn(service="events", resource="event-bus", resource_name="default")
     statement = _allow(["events:PutEvents"], [bus])
     statement.add_condition("StringEquals", {"events:source": contract.Event.SOURCE})

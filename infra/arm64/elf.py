@@ -1,4 +1,4 @@
-"""What a shared library asks of the machine that loads it, read from the file: no tool of its platform is needed."""
+"""The requirements of a shared library, read from its ELF file without tools of its platform."""
 
 import re
 import struct
@@ -29,7 +29,7 @@ class Needs:
 class _Section:
     kind: int
     content: bytes
-    names: int  # the section with its strings
+    names: int  # index of the section with its strings
 
 
 def needs_of(library: bytes) -> Needs:
@@ -52,7 +52,7 @@ def needs_of(library: bytes) -> Needs:
 
 
 def libraries_in(archive: Path) -> dict[str, Needs]:
-    """Return the shared libraries in a zip, by path, and what each of them needs."""
+    """Return the needs of each shared library in a zip, by path."""
     with zipfile.ZipFile(archive) as opened:
         contents = ((name, opened.read(name)) for name in opened.namelist())
         return {name: needs_of(content) for name, content in contents if content.startswith(b"\x7fELF")}
@@ -85,7 +85,7 @@ def _needed(dynamic: bytes) -> Iterator[int]:
 
 
 def _versions(needs: bytes) -> Iterator[int]:
-    """Yield where the names of the versions stand: a chain of libraries, each with a chain of versions."""
+    """Yield the offsets of the versions' names: a chain of libraries, each with a chain of versions."""
     library = more = 0
     while library == 0 or more:
         _, count, _, first, more = struct.unpack_from("<HHIII", needs, library)

@@ -1,8 +1,8 @@
 """An emulated arm64 machine in a folder: QEMU's user mode, Python of the function's version, Lambda's runtime client.
 
-QEMU and Python are Debian's packages, which apt fetches into a folder of ours and checks by Debian's signature: nothing
-is installed, and root is not needed. Debian's testing keeps only its newest versions: they cannot be pinned, a run
-names them. The runtime client is pinned by hash.
+QEMU and Python are Debian packages, which apt downloads to a folder of ours and verifies by Debian's signature: nothing
+is installed, and root is not needed. Debian testing keeps only the newest versions, so they cannot be pinned; a run
+reports them. The runtime client is pinned by hash.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ SUITE = "testing"
 EMULATOR = "qemu-user"
 PACKAGES = (f"python{bundle.PYTHON}-minimal", f"libpython{bundle.PYTHON}-stdlib", "libstdc++6")
 CLIENT = Path(__file__).parent / "runtime.txt"
-CPU = "neoverse-n1"  # Graviton2's, the oldest that runs functions: newer instructions must not be needed
+CPU = "neoverse-n1"  # that of Graviton2, the oldest processor of Lambda: newer instructions must not be used
 KEYRINGS = Path("/usr/share/keyrings")
 
 
@@ -44,7 +44,7 @@ class Machine:
 
     @property
     def versions(self) -> list[str]:
-        """The Debian packages it is made of, each with its version."""
+        """Its Debian packages, each with its version."""
         return (self.home / "versions").read_text().splitlines()
 
 
@@ -52,7 +52,7 @@ def made(build: Path = bundle.BUILD) -> Machine:
     """Return the machine, made on first use (20 s, 120 MB of downloads) or when its parts have changed.
 
     Raises:
-        SettingsFault: this is not a Debian or Ubuntu, or something could not be fetched; says what.
+        SettingsFault: this is not Debian or Ubuntu, or a download failed; says which.
     """
     home, stamp = build / "arm64", _fingerprint()
     if (kept := home / "made").exists() and kept.read_text() == stamp:
@@ -75,7 +75,7 @@ def _fingerprint() -> str:
 
 
 def _packages(scratch: Path) -> list[Path]:
-    """Return the packages' files: the emulator's for this machine first, then those of the emulated one."""
+    """Return the package files: first the emulator's, for this machine, then those of the emulated machine."""
     for needed in ("apt-get", "dpkg-deb"):
         if not shutil.which(needed):
             raise SettingsFault(f"{needed} is not on this machine: `make arm64` needs Debian or Ubuntu, on Linux.")
@@ -88,7 +88,7 @@ def _packages(scratch: Path) -> list[Path]:
 
 
 def _archive() -> str:
-    """Return where Debian's archive is, by this machine's own settings."""
+    """Return the URL of Debian's archive from this machine's apt settings."""
     sites = _run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]).split()
     found = next((site for site in sites if site.rstrip("/").endswith("/debian")), "")
     if not found:
@@ -97,7 +97,7 @@ def _archive() -> str:
 
 
 def _options(folder: Path, archive: str, here: str) -> list[str]:
-    """Return what makes apt work in a folder of its own, for an arm64 machine on which nothing is installed yet."""
+    """Return the options with which apt uses only this folder, for an arm64 machine without installed packages."""
     for name in ("lists/partial", "cache/archives/partial", "none"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
@@ -124,7 +124,7 @@ def _options(folder: Path, archive: str, here: str) -> list[str]:
 
 
 def _unpack(packages: Sequence[Path], home: Path) -> None:
-    """Unpack the emulator for arm64, out of those for 40 processors, and the file system of the machine."""
+    """Unpack the emulator for arm64, one of 40 in its package, and the file system of the machine."""
     (home / "root/usr/lib").mkdir(parents=True)
     (home / "root/lib").symlink_to("usr/lib")
     emulator, *others = packages

@@ -1,4 +1,4 @@
-"""The function on an emulated machine, between a runtime API of our own and the services that its variables name."""
+"""Runs the function on an emulated machine, with our own runtime API and the services named in its variables."""
 
 import contextlib
 import json
@@ -20,26 +20,26 @@ from ingest import contract
 
 HOST = "127.0.0.1"
 NAME = "arm64"
-INIT_S = 300.0  # an emulated processor takes 20 s where Lambda takes one
+INIT_S = 300.0  # an emulated processor takes 20 s for what takes Lambda one second
 POLL_S = 0.2
 NEXT, RESPONSE = "next", "response"
 
 
 class FunctionError(RuntimeError):
-    """The function ended, or answered with an error; with its words."""
+    """The function ended, or returned an error; has its message."""
 
 
 class RuntimeApi(ThreadingHTTPServer):
-    """What Lambda's runtime client asks for events and gives answers to: one event at a time, on 127.0.0.1.
+    """Lambda's runtime API for the runtime client: it delivers one event at a time, on 127.0.0.1.
 
-    `heard` has what came, in order: the last word of its path (next, response or error), and its body.
+    `heard` has the requests received, in order: the last part of the path (next, response or error), and the body.
     """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__((HOST, 0), _Answers)
-        self.events: queue.Queue[tuple[bytes, float] | None] = queue.Queue()  # None: the connection ends
+        self.events: queue.Queue[tuple[bytes, float] | None] = queue.Queue()  # None: close the connection
         self.heard: queue.Queue[tuple[str, bytes]] = queue.Queue()
 
     @property
@@ -48,13 +48,13 @@ class RuntimeApi(ThreadingHTTPServer):
         return f"{HOST}:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a connection that the function's end has cut."""
+        """Do not report a connection closed by the function's end."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
     @contextlib.contextmanager
     def served(self) -> Iterator[None]:
-        """Serve for the length of a `with` block."""
+        """Serve during a `with` block."""
         thread = threading.Thread(target=self.serve_forever)
         thread.start()
         try:
@@ -67,11 +67,11 @@ class RuntimeApi(ThreadingHTTPServer):
 
 class _Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # an answer in one packet: it is not held back for an acknowledgement
+    wbufsize = -1  # buffered: a response in one packet is not delayed for an acknowledgement
     server: RuntimeApi
 
     def do_GET(self) -> None:
-        """Answer `invocation/next` once there is an event."""
+        """Respond to `invocation/next` once there is an event."""
         self.server.heard.put((NEXT, b""))
         event = self.server.events.get()
         if event is None:
@@ -80,7 +80,7 @@ class _Answers(BaseHTTPRequestHandler):
             self._send(200, *event)
 
     def do_POST(self) -> None:
-        """Take the answer to an event, or an error: before the client may ask for the next, on another connection."""
+        """Record the response to an event, or an error, before the client requests the next on another connection."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.heard.put((self.path.rpartition("/")[2], body))
         self._send(202, b"{}")
@@ -102,7 +102,7 @@ class _Answers(BaseHTTPRequestHandler):
 
 @dataclass(slots=True)
 class EmulatedFunction:
-    """A running function. `init_s`: from its start to its first request for an event, as emulated."""
+    """A running function. `init_s`: emulated seconds from its start to its first request for an event."""
 
     process: subprocess.Popen[bytes]
     api: RuntimeApi
@@ -110,10 +110,10 @@ class EmulatedFunction:
     init_s: float = 0.0
 
     def answer(self, event: Mapping[str, Any], left_s: float) -> Any:
-        """Return the handler's answer to an event; `left_s` is what it finds as its remaining time.
+        """Return the handler's response to an event; `left_s` is the remaining time that the handler sees.
 
         Raises:
-            FunctionError: there is none.
+            FunctionError: the function did not respond.
         """
         self.api.events.put((json.dumps(event).encode(), left_s))
         answer = self.wait_for(RESPONSE, left_s)
@@ -121,10 +121,10 @@ class EmulatedFunction:
         return json.loads(answer)
 
     def wait_for(self, wanted: str, patience_s: float) -> bytes:
-        """Return the body of what the runtime client says next.
+        """Return the body of the runtime client's next request, which must be of the wanted kind.
 
         Raises:
-            FunctionError: it says something else, or nothing.
+            FunctionError: it sent another kind of request, or none.
         """
         until_s = time.monotonic() + patience_s
         while time.monotonic() < until_s and self.process.poll() is None:
@@ -139,7 +139,7 @@ class EmulatedFunction:
 
 @contextlib.contextmanager
 def running(machine: Machine, code: Path, variables: Mapping[str, str], folder: Path) -> Iterator[EmulatedFunction]:
-    """Yield the function in a zip, ready for events; it ends with the block. `folder` gets its code and its log.
+    """Yield the function in a zip, ready for events; it ends with the block. Its code and log go to `folder`.
 
     Raises:
         FunctionError: it does not start.

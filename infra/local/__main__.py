@@ -19,7 +19,7 @@ from infra.local.stack import FEEDS, LocalStack, deployed, local_stack
 from ingest.contract import Output
 from ingest.errors import IngestError
 
-STATE = bundle.BUILD / "local" / "state.json"  # the emulator `up` started, for `down`
+STATE = bundle.BUILD / "local" / "state.json"  # the emulator that `up` has started, for `down`
 console = Console()
 
 
@@ -86,7 +86,7 @@ def _started(feeds: Path, *, iam: bool) -> LocalStack:
 
 
 def _remembered() -> Emulator | None:
-    """Return the emulator `up` started, if it still responds; clean up if it does not."""
+    """Return the emulator that `up` has started, if it still responds; else clean up."""
     if not STATE.exists():
         return None
     kept = json.loads(STATE.read_text())

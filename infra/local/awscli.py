@@ -12,12 +12,12 @@ REQUIREMENTS = Path(__file__).parent / "awscli.txt"
 
 
 def install(build: Path = bundle.BUILD) -> Path:
-    """Return the program, installed on first use or when its pins have changed."""
+    """Return the path of the program, installed on first use or when its pins have changed."""
     return environments.made(build / "awscli", REQUIREMENTS) / "aws"
 
 
 def run(endpoint_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `aws ARGUMENTS` against an emulator, with our settings only."""
+    """Run `aws ARGUMENTS` against an emulator, without the user's AWS settings."""
     found = {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.devnull, **environment(endpoint_url)}
     command = [str(install()), *arguments]
     return subprocess.run(command, env=found, capture_output=True, text=True, timeout=120, check=False)

@@ -30,7 +30,7 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True)
 class Landed:
-    """The result of a file: its ledger entry, its rejects, some items, and how many there are."""
+    """The result of a file: its ledger entry, its rejects, some of its items, and their number."""
 
     entry: Item
     rejects: list[Item]
@@ -55,7 +55,7 @@ class Landed:
 
 
 def run(console: Console, *, sample: Path = SAMPLE, feeds: Path = FEEDS, iam: bool = False) -> int:
-    """Run the demo; return 0 if every row of the sample is accounted for and read back, else 1."""
+    """Run the demo; return 0 if every row of the sample is accounted for and was read back, else 1."""
     feed = read_feeds(feeds).feeds["orders"]
     with _progress(console) as progress:
         step = progress.add_task("Starting the local stack and deploying the template")
@@ -108,7 +108,7 @@ def read_rejects(stack: LocalStack, entry: Item) -> Iterator[Item]:
     listed = s3.list_objects_v2(Bucket=place.netloc, Prefix=place.path.lstrip("/"))
     for part in listed.get("Contents", []):
         if not part["Key"].endswith(".jsonl"):
-            continue  # the same rows as a CSV
+            continue  # this one has the same rows as CSV
         lines = s3.get_object(Bucket=place.netloc, Key=part["Key"])["Body"].read().splitlines()
         yield from map(json.loads, lines)
 
@@ -132,7 +132,7 @@ def _progress(console: Console) -> Progress:
 
 
 def _keep_log(stack: LocalStack) -> None:
-    """Write what is not part of the result to a file that outlives the emulator."""
+    """Save the emulator's log and the resources left out to a file that outlives the emulator."""
     lines = [f"Not deployed locally: {line}\n" for line in stack.left_out]
     LOG.write_text("".join(lines) + stack.emulator.log.read_text(errors="replace"), encoding="utf-8")
 

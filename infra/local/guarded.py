@@ -1,12 +1,12 @@
 """Run ministack for as long as the parent process lives. A script for ministack's own Python, without our modules.
 
-If standard input is a pipe, only the parent holds it. When the parent ends, the pipe closes and we stop: so even a
-parent that is killed leaves no emulator, no function and no folder behind.
+If standard input is a pipe, only the parent holds it. When the parent ends, the pipe closes and we stop, so that even a
+killed parent leaves no emulator, no function and no folder behind.
 
-And CloudWatch has the function's metrics, which ministack leaves out: those in its log (embedded metric format), and
-those of its invocations.
+It also puts the function's metrics in CloudWatch, which ministack does not do: those in its log (embedded metric
+format), and those of its invocations.
 
-And the function's processes share one unpacked zip. Each would unpack it and compile all modules, which takes seconds.
+And the function's processes share one unpacked zip: unpacking and compiling it in each process takes seconds.
 """
 
 import hashlib
@@ -29,13 +29,13 @@ REMOVE = 'n=0; while kill -s 0 -- "-$1" && [ $n -lt 100 ]; do n=$((n + 1)); slee
 def _watch() -> None:
     sys.stdin.buffer.read()
     group = os.getpgid(0)
-    # A process of another group removes the folder, which was created for this run, once none of ours writes to it.
+    # A process of another group removes the folder of this run once no process of our group writes to it.
     subprocess.Popen(["sh", "-c", REMOVE, "remove", str(group), os.environ["TMPDIR"]], start_new_session=True)
     os.killpg(group, signal.SIGKILL)
 
 
 def put_metrics(line: str, store: Callable[..., None]) -> None:
-    """Store the metrics in a line of a log; nothing where it has none."""
+    """Store the metrics in a log line, if it has any."""
     if '"_aws"' not in line:
         return
     try:
@@ -49,13 +49,13 @@ def put_metrics(line: str, store: Callable[..., None]) -> None:
                     whose = {name: found[name] for name in names}
                     store(directive["Namespace"], metric["Name"], whose, at_s, metric["Unit"], None, values, None, None)
     except (ValueError, TypeError, KeyError):
-        return  # a line that only looks like one
+        return  # not a valid line of metrics
 
 
 def _put_metrics_of_invocations() -> None:
-    """Let each invocation put the metrics in its output, and those that Lambda has of it.
+    """Make each invocation put the metrics in its output, and Lambda's metrics of the invocation.
 
-    Of itself, ministack puts the latter for invocations through Lambda's API only, not for those of a queue.
+    ministack itself puts the latter only for invocations by Lambda's API, not for those by a queue.
     """
     from ministack.services import cloudwatch, lambda_svc  # type: ignore[import-not-found, unused-ignore]
 
@@ -77,7 +77,7 @@ def _put_metrics_of_invocations() -> None:
 
 
 class SharedZip(zipfile.ZipFile):
-    """A zip that is unpacked once, in the emulator's folder, however often it is asked for; a link leads there."""
+    """A zip that is unpacked once, in the emulator's folder; each extraction only creates a link to that."""
 
     def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
         entries = repr([(entry.filename, entry.CRC) for entry in self.infolist()])

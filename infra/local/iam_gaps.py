@@ -1,11 +1,11 @@
-"""Where ministack 1.5 requires other permissions than AWS: it translates the template's grants for ministack."""
+"""Translates the template's grants for ministack 1.5, which requires other permissions than AWS in some cases."""
 
 import copy
 from typing import Any
 
 Statement = dict[str, Any]
 
-# In AWS the permission for one message covers batches; ministack requires an action that IAM does not have.
+# In AWS the permission for single messages covers batches; ministack requires an action that IAM does not have.
 IN_BATCHES = ("sqs:SendMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage")
 # ministack does not set these keys on requests, so a condition on them is never met.
 UNKNOWN_KEYS = {"events:source"}

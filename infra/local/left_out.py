@@ -1,4 +1,4 @@
-"""Resources ministack 1.5 does not support, which are left out of the template locally. Each entry says why."""
+"""Resources that ministack 1.5 does not support: the local template leaves them out. Each entry has the reason."""
 
 import copy
 from collections.abc import Callable

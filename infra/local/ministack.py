@@ -1,4 +1,4 @@
-"""Start and stop the emulator: in its own pinned environment, on 127.0.0.1 and a free port, in a temporary folder."""
+"""Start and stop the emulator, in its own pinned environment, on a free port of 127.0.0.1, in a temporary folder."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 BUILD = Path(__file__).parent.parent.parent / "build"
-START_TIMEOUT_S = 60.0  # it takes about one second; a loaded machine may need longer
+START_TIMEOUT_S = 60.0  # takes about one second; longer on a loaded machine
 STOP_TIMEOUT_S = 5.0
 
 
@@ -36,10 +36,10 @@ class EmulatorFault(IngestError):
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running ministack. `home` has its state and log and is removed with it; its process leads a group of its own.
+    """A running ministack. `home` has its state and log and is removed with it; its process leads its own group.
 
-    With `iam` it evaluates the caller's policies for each request, and accepts TLS only, as AWS does: our buckets and
-    queues deny requests without TLS. With `dynamodb_url` the function uses the tables there, and not its own.
+    With `iam` it evaluates the caller's policies for each request, and accepts only TLS, as AWS does: our buckets and
+    queues deny requests without TLS. With `dynamodb_url` the function uses the tables there instead of ministack's.
     """
 
     pid: int
@@ -55,7 +55,7 @@ class Emulator:
 
     @property
     def ca_bundle(self) -> Path | None:
-        """The certificate it generates at its start; None without TLS."""
+        """The certificate that it generates at its start; None without TLS."""
         return self.home / "ministack-tls" / "server.crt" if self.iam else None
 
     @property
@@ -65,13 +65,13 @@ class Emulator:
 
 
 def install(build: Path = BUILD) -> Path:
-    """Return the Python of ministack's environment, created on first use or when its pins have changed."""
+    """Return the Python executable of ministack's environment, created on first use or when its pins have changed."""
     return environments.made(build / "ministack", REQUIREMENTS) / "python"
 
 
 @contextlib.contextmanager
 def running(*, iam: bool = False, dynamodb_url: str | None = None) -> Iterator[Emulator]:
-    """Yield an emulator. It stops when the block or this process ends, in whatever way."""
+    """Yield an emulator. It stops when the block or this process ends, even if the process is killed."""
     emulator, guard = _start(stdin=subprocess.PIPE, iam=iam, dynamodb_url=dynamodb_url)
     try:
         yield emulator
@@ -87,7 +87,7 @@ def start(*, iam: bool = False) -> Emulator:
 
 
 def stop(emulator: Emulator) -> None:
-    """Stop an emulator started by `start`, perhaps in another process. It may have ended already."""
+    """Stop an emulator started by `start`, possibly in another process. It may have ended already."""
     if is_healthy(emulator):  # else its process id may belong to another process by now
         _end(emulator)
 
@@ -97,7 +97,7 @@ def is_healthy(emulator: Emulator) -> bool:
     try:
         with _opener(emulator).open(f"{emulator.endpoint_url}/_ministack/health", timeout=5) as reply:
             return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError):  # also if it has no certificate yet
+    except (urllib.error.URLError, OSError):  # also while it has no certificate
         return False
 
 
@@ -110,7 +110,7 @@ def _opener(emulator: Emulator) -> urllib.request.OpenerDirector:
 
 
 def _start(*, stdin: int, iam: bool, dynamodb_url: str | None = None) -> tuple[Emulator, IO[bytes] | None]:
-    """Return an emulator that responds, and the pipe that keeps it running if one was requested."""
+    """Return an emulator that responds, and the pipe that keeps it running, if `stdin` requests one."""
     if iam and not shutil.which("openssl"):
         raise EmulatorFault(
             "IAM locally requires TLS, and ministack generates its certificate with openssl; install openssl."
@@ -134,12 +134,12 @@ def _start(*, stdin: int, iam: bool, dynamodb_url: str | None = None) -> tuple[E
     except BaseException:
         _end(emulator)
         raise
-    process.returncode = 0  # `_end` waits for it, perhaps in another process: keep subprocess from warning that it runs
+    process.returncode = 0  # `_end` waits for it, maybe in another process: prevents a warning of subprocess
     return emulator, process.stdin
 
 
 def _environment(home: Path, port: int, *, iam: bool = False, dynamodb_url: str | None = None) -> dict[str, str]:
-    """Return its environment, which inherits only PATH: the function gets all of it, and must not see credentials."""
+    """Return its environment. Only PATH is inherited: the function gets all of it, and must not see credentials."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),

@@ -1,4 +1,4 @@
-"""The whole stack on this machine: an emulator with the deployed template, and clients that use it only."""
+"""The whole stack on this machine: an emulator with the deployed template, and clients that use only that."""
 
 import contextlib
 from collections.abc import Iterator
@@ -62,9 +62,9 @@ def environment(endpoint_url: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def local_stack(feeds: Path = FEEDS, *, iam: bool = False, dynamodb_url: str | None = None) -> Iterator[LocalStack]:
-    """Yield a newly deployed stack, and remove it afterwards.
+    """Yield a newly deployed stack; it is removed afterwards.
 
-    With `iam` the function's role is enforced. With `dynamodb_url` its tables, the ledger too, are there.
+    With `iam` the function's role is enforced. With `dynamodb_url` all its tables, including the ledger, are there.
 
     Raises:
         EmulatorFault: the emulator did not start, or rejected the template.
@@ -74,7 +74,7 @@ def local_stack(feeds: Path = FEEDS, *, iam: bool = False, dynamodb_url: str | N
 
 
 def deployed(emulator: Emulator, feeds: Path = FEEDS) -> LocalStack:
-    """Deploy to a running emulator, or update the stack in it, and return the stack."""
+    """Create or update the stack in a running emulator, and return it."""
     code = bundle.build(bundle.HOST, feeds)
     result = deployment.deploy(
         synthesise(feeds, code=code),
@@ -93,7 +93,7 @@ def _client(emulator: Emulator, service: Any, endpoint_url: str | None = None) -
     url = endpoint_url or (service == "dynamodb" and emulator.dynamodb_url) or emulator.endpoint_url
     key, secret = CREDENTIALS.values()
     session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
-    # An empty `proxies` keeps botocore from taking one from the environment.
+    # An empty `proxies` prevents botocore from using one from the environment.
     config = Config(retries={"mode": "standard", "total_max_attempts": 3}, proxies={}, read_timeout=70)
     ca_bundle = str(emulator.ca_bundle) if emulator.ca_bundle else None
     return session.client(service, endpoint_url=url, verify=ca_bundle, config=config)

@@ -1,4 +1,4 @@
-"""The template of a stage, as app.py writes it; reused until one of its inputs changes."""
+"""The template of a stage, as written by app.py and cached until one of its inputs changes."""
 
 import contextlib
 import fcntl
@@ -15,17 +15,17 @@ from infra.local.ministack import EmulatorFault
 
 ROOT = bundle.ROOT
 STAGE = "local"
-KEPT = 16  # more than a test run has of feeds files
+KEPT = 16  # more than the number of feeds files in a test run
 
 
 def synthesise(feeds: Path, *, code: Path | None = None, stage: str = STAGE, root: Path = ROOT) -> Path:
-    """Return a cdk.out folder with the stack for a stage and feeds file, with `code` as its zip, or Lambda's.
+    """Return a cdk.out folder with the stack for a stage and feeds file. `code` is its zip; by default Lambda's.
 
-    The zip itself is left out. Processes that ask for the same at once wait for the first: app.py takes seconds. Most
-    of them the CDK's own check of the template would take; it is done where no `code` is given, as in `make check`.
+    The folder does not contain the zip. Concurrent processes with equal inputs wait for the first, as app.py takes
+    seconds. Most of that is the CDK's own validation, which runs only if `code` is not given, as in `make check`.
 
     Raises:
-        EmulatorFault: app.py failed; with its output.
+        EmulatorFault: app.py failed; has its output.
     """
     is_checked = code is None
     code = code or bundle.build(bundle.ARM64, feeds)
@@ -39,7 +39,7 @@ def synthesise(feeds: Path, *, code: Path | None = None, stage: str = STAGE, roo
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Let no other process be in this block for the same folder; the lock of one that was killed is free."""
+    """Hold an exclusive lock for a folder during the block; the lock of a killed process is released."""
     locks = folder.parent.parent / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / folder.name).open("w") as lock:
@@ -48,7 +48,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _fingerprint(root: Path, stage: str, feeds: Path, code: Path) -> str:
-    """Return a hash of the template's inputs. The zip has `ingest`, which app.py uses too."""
+    """Return a hash of the template's inputs. The zip includes `ingest`, which app.py also uses."""
     files = [root / "app.py", root / "cdk.json", root / "requirements-demo.txt", feeds, code]
     files += sorted((root / "infra").rglob("*.py"))
     digest = hashlib.sha256(stage.encode())

@@ -1,4 +1,4 @@
-"""The alarms: what one consists of, and each of them, on files first and then on the function and the tables."""
+"""The alarms: their structure, then each of them, on files first and then on the function and the tables."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from ingest.contract import Metric
 
 RUNBOOK = "docs/runbook.md"
 FIVE_MINUTES = Duration.minutes(5)
-RECONCILER_RUNS = 3  # one of them at least must have reported
+RECONCILER_RUNS = 3  # at least one of them must have reported
 AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 
 
 class MissingData:
-    """What a period without data means."""
+    """Treatments of a period without data."""
 
     OK = cloudwatch.TreatMissingData.NOT_BREACHING
     UNCHANGED = cloudwatch.TreatMissingData.IGNORE
-    # INSUFFICIENT_DATA, in which a new alarm begins: only one that had data before notifies when it goes back there.
+    # INSUFFICIENT_DATA, the state of a new alarm: it notifies only if it returns to this state after it had data.
     NOTIFIED = cloudwatch.TreatMissingData.MISSING
 
 
@@ -47,16 +47,16 @@ class Watch:
 
     @property
     def anchor(self) -> str:
-        """The heading in the runbook, as GitHub links to it."""
+        """The anchor of its heading in the runbook, as made by GitHub."""
         return "".join(f"-{c.lower()}" if c.isupper() else c for c in self.name).removeprefix("-")
 
 
 def make_alarms(
     scope: Construct, watches: Iterable[Watch], *, stack_name: str, topic: sns.ITopic
 ) -> list[cloudwatch.Alarm]:
-    """Make the alarms. Each notifies the topic in both directions: on ALARM, and when it is OK again.
+    """Return the alarms, which are added to the scope. Each notifies the topic on ALARM and when it is OK again.
 
-    Where missing data is a fault, also when data stops coming. No alarm goes off by a first deployment.
+    If missing data is a fault, it also notifies when data stops arriving. A first deployment raises no alarm.
     """
     notify = actions.SnsAction(topic)
     alarms = []
@@ -98,7 +98,7 @@ def _unbalanced(sources: Sources) -> Watch:
         "The row counts of a file do not reconcile: rows were read that have none of the ends a row may have.",
         sources.own(Metric.FILES_UNBALANCED, period=FIVE_MINUTES),
         threshold=1,
-        missing=MissingData.OK,  # emitted only when it happens
+        missing=MissingData.OK,  # the metric is emitted only in that case
     )
 
 
@@ -109,8 +109,8 @@ def _dead_letters(sources: Sources) -> Watch:
         "The dead-letter queue has messages that could not be processed; they are kept for 14 days.",
         sources.dead(),
         threshold=1,
-        # SQS stops reporting on a queue without activity, which does not mean that the queue was emptied. Emptying it
-        # is activity.
+        # SQS stops reporting on a queue without activity, which does not mean that the queue is empty: emptying it is
+        # activity.
         missing=MissingData.UNCHANGED,
     )
 
@@ -121,27 +121,27 @@ def _failed(sources: Sources) -> Watch:
         "Files failed and cannot be loaded as they are; the log and the ledger have the reason for each.",
         sources.own(Metric.FILES_FAILED, period=FIVE_MINUTES),
         threshold=sources.settings.alarms.failed_files,
-        missing=MissingData.OK,  # emitted only when it happens
+        missing=MissingData.OK,  # the metric is emitted only in that case
     )
 
 
 def _oldest_message(sources: Sources) -> Watch:
-    """SQS leaves out messages received three times: OldestFile and DeadLetters cover those."""
+    """The metric excludes messages received three times: OldestFile and DeadLetters cover those."""
     return Watch(
         "OldestMessage",
         "The oldest message in the queue is older than the objective.",
         sources.of_queue("ApproximateAgeOfOldestMessage", MAXIMUM),
         threshold=sources.settings.alarms.oldest_message_s,
         periods=5,  # a single reading is approximate
-        missing=MissingData.OK,  # the reconciler's message keeps the queue active: no data is a new queue
+        missing=MissingData.OK,  # the reconciler's messages keep the queue active: only a new queue has no data
     )
 
 
 def _oldest_file(sources: Sources) -> Watch:
-    """It also covers a reconciler that stops reporting, which would leave lost messages unnoticed.
+    """It also detects a reconciler that stops reporting, which would leave lost messages unnoticed.
 
-    Then it is INSUFFICIENT_DATA and notifies. Were missing data breaching, each new stack would begin in ALARM, until
-    the first run has reported.
+    Its state is then INSUFFICIENT_DATA, which notifies. If missing data were breaching, each new stack would be in
+    ALARM until the first run has reported.
     """
     window = Duration.minutes(RECONCILER_RUNS * sources.settings.reconcile_minutes)
     return Watch(
@@ -167,7 +167,7 @@ def _rejects(sources: Sources) -> Watch:
 
 
 def _stalled(sources: Sources) -> Watch:
-    """In-flight messages, and those that wait for a retry, are not visible: a slow file does not count as stalled."""
+    """In-flight messages and those waiting for a retry are not visible, so a slow file does not count as stalled."""
     waiting = sources.of_queue("ApproximateNumberOfMessagesVisible", MINIMUM)
     return Watch(
         "Stalled",
@@ -179,12 +179,12 @@ def _stalled(sources: Sources) -> Watch:
         ),
         threshold=1,
         periods=sources.settings.alarms.stalled_minutes // 5,
-        missing=MissingData.OK,  # SQS reports on a queue with messages: no data means that it is empty
+        missing=MissingData.OK,  # SQS reports on any queue with messages: no data means an empty queue
     )
 
 
 def _errors(sources: Sources) -> Watch:
-    """A file that fails is not an error of the function: the function handles it."""
+    """A failed file is not an error of the function: the function handles it."""
     return Watch(
         "FunctionErrors",
         "The function was killed or failed as a whole; its messages are redelivered and resume at their checkpoints.",
@@ -195,7 +195,7 @@ def _errors(sources: Sources) -> Watch:
 
 
 def _duration(sources: Sources) -> Watch:
-    """Not the usual 90 % of the timeout: the function works until `stop_before_end_s` before it, by design."""
+    """Not the usual 90 % of the timeout: by design the function works until `stop_before_end_s` before it."""
     settings = sources.settings
     return Watch(
         "FunctionDuration",
@@ -212,13 +212,13 @@ def _throttles(sources: Sources) -> Watch:
         "Lambda throttles the function: the account's concurrency is used up.",
         sources.of_function("Throttles", SUM, period=FIVE_MINUTES),
         threshold=sources.settings.alarms.function_throttles,
-        periods=3,  # a burst of other functions passes, and the messages are redelivered
+        periods=3,  # bursts of other functions are short, and the messages are redelivered
         missing=MissingData.OK,  # not invoked
     )
 
 
 def _throttled(sources: Sources) -> Watch:
-    """On our own counts, not DynamoDB's: they cover tables in other accounts, and exclude other writers."""
+    """It uses our own counts, not DynamoDB's: they cover tables in other accounts, and exclude other writers."""
     thresholds = sources.settings.alarms
     using = {
         "sent": sources.own(Metric.REQUESTS_SENT),
@@ -226,7 +226,7 @@ def _throttled(sources: Sources) -> Watch:
         "items": sources.own(Metric.ITEMS_SENT),
         "left": sources.own(Metric.ITEMS_UNPROCESSED),
     }
-    # A request is throttled as a whole, or some of its items are unprocessed: the shares add up.
+    # Either a request is throttled as a whole, or some of its items are unprocessed: so the shares can be added.
     share = f"IF(sent >= {thresholds.throttled_min_requests}, 100 * refused / sent + 100 * left / items, 0)"
     return Watch(
         "Throttling",

@@ -1,4 +1,4 @@
-"""Metric math and alarm states, as far as the stack uses them: pure functions over series. NaN: no data in a period."""
+"""The parts of metric math and alarm states that the stack uses: pure functions of series. NaN: no data in a period."""
 
 import ast
 from collections.abc import Callable, Mapping
@@ -28,12 +28,12 @@ _OPERATORS: dict[type[ast.AST], Callable[[Series, Series], Series]] = {
 def evaluate(expression: str, series: Mapping[str, Series], period_s: float) -> Series:
     """Return the value of an expression in each period.
 
-    Without data in a period the result has none there, unless FILL gives a value; so it is with a division by 0.
+    A period without data has no result unless FILL gives a value; the same applies to a division by 0.
 
     >>> evaluate("IF(a > 1, 10 * FILL(b, 1), 0)", {"a": np.array([1.0, 2, 3]), "b": np.array([5, 5, np.nan])}, 60)
     array([ 0., 50., 10.])
     """
-    # Apart from these words, metric math has the syntax of Python.
+    # Except for these operators, metric math has the syntax of Python.
     text = expression.replace(" AND ", " and ").replace(" OR ", " or ")
     length = len(next(iter(series.values())))
     return _Evaluation(series, period_s, length).value(ast.parse(text, mode="eval").body)
@@ -47,7 +47,7 @@ class _Evaluation:
         """Return the value of a part of the expression.
 
         Raises:
-            ValueError: that part of metric math is not supported here.
+            ValueError: this part of metric math is not supported here.
         """
         match node:
             case ast.Constant(value=int() | float() as number):
@@ -84,7 +84,7 @@ class _Evaluation:
 
 
 def states(alarm: dict[str, Any], series: Series) -> list[str]:
-    """Return an alarm's state after each period, as CloudWatch evaluates it, but for late data.
+    """Return an alarm's state after each period, as evaluated by CloudWatch, without late data.
 
     All of the last N periods must reach the threshold; periods before the first have no data.
     """

@@ -1,4 +1,4 @@
-"""The monitoring of a stack: the topic alarms notify, the alarms, and the dashboard."""
+"""The monitoring of a stack: the alarms, the topic that they notify, and the dashboard."""
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -51,17 +51,17 @@ class Monitoring(Construct):
 
 
 class AlarmTopic(Construct):
-    """A topic under the customer's key, or one of its own.
+    """A topic encrypted with the customer's key, or with a key created for it.
 
     The AWS managed key for SNS is free, but its policy cannot be changed and does not allow CloudWatch: alarms would
-    change state and notify no one. A key of our own costs a dollar a month and can allow CloudWatch; the policy of a
-    customer's key is up to the customer (docs/deploy.md).
+    change state without notifying anyone. A key of our own costs a dollar a month and can allow CloudWatch; the
+    customer sets the policy of a customer's key (docs/deploy.md).
     """
 
     def __init__(self, scope: Construct, id: str, *, mail: str | None, key: kms.IKey | None = None) -> None:
         super().__init__(scope, id)
         self.topic = sns.Topic(self, "Topic", master_key=key or self._key(), enforce_ssl=True)
-        # A topic without a policy accepts messages from its account; `enforce_ssl` adds a policy, which must name who.
+        # Without a policy a topic accepts messages from its account; `enforce_ssl` adds one, which must name senders.
         self.topic.add_to_resource_policy(self._may(["sns:Publish"], self.topic.topic_arn))
         if mail:
             self.topic.add_subscription(subscriptions.EmailSubscription(mail))
@@ -72,7 +72,7 @@ class AlarmTopic(Construct):
             "Key",
             description="Encrypts alarm notifications.",
             enable_key_rotation=True,
-            # It encrypts nothing that is kept, so it may be deleted with the stack.
+            # It encrypts no stored data, so it may be deleted with the stack.
             removal_policy=RemovalPolicy.DESTROY,
             pending_window=Duration.days(7),
         )
@@ -82,7 +82,7 @@ class AlarmTopic(Construct):
         return key
 
     def _may(self, actions: list[str], resource: str) -> iam.PolicyStatement:
-        """Return a statement that allows actions to the alarms of this account only."""
+        """Return a statement that allows actions only for the alarms of this account."""
         stack = Stack.of(self)
         alarms = stack.format_arn(service="cloudwatch", resource="alarm:*")
         return iam.PolicyStatement(

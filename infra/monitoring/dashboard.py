@@ -19,7 +19,7 @@ SHOWN = Duration.hours(3)
 def make_dashboard(
     scope: Construct, id: str, sources: Sources, alarms: Sequence[cloudwatch.IAlarm]
 ) -> cloudwatch.Dashboard:
-    """Make the dashboard: health, lag, throughput, errors, function, cost and log."""
+    """Return the dashboard: health, lag, throughput, errors, function, cost and log."""
     name = sources.settings.name
     dashboard = cloudwatch.Dashboard(scope, id, dashboard_name=name, default_interval=SHOWN)
     for title, how_to_read, widgets in _rows(sources, alarms):

@@ -18,7 +18,7 @@ def lag(sources: Sources) -> Widgets:
         "deleted": sources.of_queue("NumberOfMessagesDeleted", "Sum"),
         "again": sources.own(Metric.HAND_OVERS),
     }
-    # A message that is handed over is deleted and sent again: it is not finished.
+    # A handed-over message is deleted and sent again, so it is not finished.
     drain = "(waiting + hidden) / ((deleted - FILL(again, 0)) / PERIOD(deleted)) / 60"
     oldest_message = sources.of_queue("ApproximateAgeOfOldestMessage", MAXIMUM, label="oldest message")
     oldest_file = sources.line(Metric.OLDEST_UNFINISHED_FILE, MAXIMUM)
@@ -82,7 +82,7 @@ def throughput(sources: Sources) -> Widgets:
 
 
 def budgets(sources: Sources) -> list[cloudwatch.HorizontalAnnotation]:
-    """Return a line for each write budget of a table, and for each of its hours; shares of a capacity have none."""
+    """Return a line for each write budget of a table and of its hours; a budget as a share of capacity has none."""
     found = {
         f"budget of {table}{f', {hours}' if hours else ''}": units
         for table, limits in sources.feeds.tables.items()

@@ -74,13 +74,13 @@ def cost(sources: Sources) -> Widgets:
 
 
 def _dollars(sources: Sources) -> dict[str, tuple[str, Mapping[str, cloudwatch.IMetric]]]:
-    """Return the parts of the cost: the sum in dollars and the metrics in it. Prices are settings."""
+    """Return each part of the cost: an expression in dollars and the metrics in it. Prices are settings."""
     prices, gb = sources.settings.prices, sources.settings.memory_mb / 1024
     written = _write_units(sources)
     units = " + ".join(f"FILL({name}, 0)" for name in written)
     runs = {name: sources.of_function(what, SUM) for name, what in (("time", "Duration"), ("calls", "Invocations"))}
     run = f"{_plain(prices.function_gb_s * gb / 1000)} * time + {_plain(prices.invocations_per_million / 1e6)} * calls"
-    # An upper bound: each message counts as a request, but up to ten share one.
+    # An upper bound: each message counts as one request, but up to ten share one.
     asked = {name: sources.of_queue(what, SUM) for name, what in _QUEUE_REQUESTS.items()}
     requests = " + ".join(f"FILL({name}, 0)" for name in asked)
     return {
@@ -110,7 +110,7 @@ def _write_units(sources: Sources) -> dict[str, cloudwatch.IMetric]:
 
 
 def log(sources: Sources) -> Widgets:
-    """Return the row on the log, which has file names but never rows."""
+    """Return the row on the log, which has file names but never data of rows."""
     closed = 'filter message = "file closed"'
     failures = [
         "fields @timestamp, status, error, feed, file, rows_rejected",
@@ -149,7 +149,7 @@ def _query(
 
 
 def _plain(number: float) -> str:
-    """Return a number as metric math accepts it: without an exponent.
+    """Return a number without an exponent, as metric math requires.
 
     >>> _plain(0.625e-6), _plain(2.0)
     ('0.000000625', '2')

@@ -1,4 +1,4 @@
-"""The graphs of the picture, and the panel each widget is drawn in."""
+"""The graphs of the picture, and the panel in which each widget is drawn."""
 
 import re
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ INK, PALE, ONLY_IN_AWS = "#16191f", "#5f6b7a", "only in AWS"
 Rectangle = tuple[float, float, float, float]
 STEP_S = 5.0
 COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#17a2b8", "#d45fa8", "#3b3f8f")
-REDS = ("#d13212", "#f89256", "#8b1a10", "#e75480", "#b8860b", "#5f6b7a")  # of errors
+REDS = ("#d13212", "#f89256", "#8b1a10", "#e75480", "#b8860b", "#5f6b7a")  # for graphs of errors
 ERRORS = re.compile(r"reject|fail|throttle|error", re.IGNORECASE)
-FAR = 1.5  # a threshold that is further above the data than this would flatten it
+FAR = 1.5  # a threshold above the data by more than this factor would flatten the graph
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ class Panel:
         self.text(0.16, 0.27, self.properties["title"], fontsize=11, fontweight="bold", color=INK)
 
     def text(self, left: float, down: float, words: str, **options: Any) -> None:
-        """Write text, at a distance in inches from the panel's upper left corner."""
+        """Write text at a distance in inches from the panel's upper left corner."""
         x, y, _, height = self.place
         across, up = self.inch
         self.figure.text(x + left * across, y + height - down * up, words, **options)
 
 
 def graph(panel: Panel, run: Run) -> None:
-    """Draw lines or areas, thresholds and the legend, which marks what only AWS measures."""
+    """Draw lines or areas, thresholds and the legend, which marks metrics that only AWS measures."""
     properties = panel.properties
     lines = lines_of(panel.properties)
     shown = [line for line in lines if line.options.get("visible", True)]
@@ -90,7 +90,7 @@ def graph(panel: Panel, run: Run) -> None:
     for axes, side in names.items():
         _axis(axes, properties["yAxis"][side], run)
     if right is not left and not right.lines:
-        right.set_axis_off()  # a scale of nothing
+        right.set_axis_off()  # it has no data
     left.grid(axis="y", color="#eaeded", linewidth=0.8)
 
 
@@ -109,7 +109,7 @@ def _curve(axes: Axes, values: Any, colour: str) -> None:
 
 
 def _area(axes: Axes, values: Any, base: Any, colour: str) -> Any:
-    """Draw an area on top of the others; return its upper edge."""
+    """Draw an area stacked on the others; return its upper edge."""
     top = base + np.nan_to_num(values)
     axes.fill_between(_times(values), base, top, color=colour, alpha=0.75, linewidth=0)
     return top
@@ -123,7 +123,7 @@ def _legend(panel: Panel, n: int, count: int, line: Plot, colour: str, note: str
 
 
 def _colours(panel: Panel) -> Iterator[str]:
-    """Return the colours of a graph's lines: errors are red; elsewhere neighbours on the page begin differently."""
+    """Return the colours of a graph's lines: reds for errors; else adjacent graphs begin with different colours."""
     if ERRORS.search(panel.properties["title"]):
         return cycle(REDS)
     first = 2 * round(panel.place[0] * 4 + (1 - panel.place[1]) * panel.figure.get_figheight() / 2)
@@ -131,7 +131,7 @@ def _colours(panel: Panel) -> Iterator[str]:
 
 
 def _marks(axes: Axes, marks: list[dict[str, Any]]) -> None:
-    """Draw thresholds that the data is near to; of others say where they are."""
+    """Draw the thresholds that are close to the data; show the others as text."""
     top, above = max(axes.get_ylim()[1], 1e-9), 0
     options: dict[str, Any] = {
         "ha": "right",
@@ -144,7 +144,7 @@ def _marks(axes: Axes, marks: list[dict[str, Any]]) -> None:
             words, down = f"\N{UPWARDS ARROW} {label} at {value:,}", 0.99 - 0.1 * above
             axes.text(0.995, down, words, va="top", color=color, transform=axes.transAxes, **options)
             above += 1
-            axes.set_ylim(top=top * (1 + 0.15 * above))  # room for the words
+            axes.set_ylim(top=top * (1 + 0.15 * above))  # room for the label
         else:
             axes.axhline(value, color=color, linewidth=1.1, linestyle=(0, (5, 2)))
             place: dict[str, Any] = {"va": "bottom", "transform": axes.get_yaxis_transform()}
@@ -166,7 +166,7 @@ def _axis(axes: Axes, scale: dict[str, Any], run: Run) -> None:
 
 
 def in_words(field: str) -> str:
-    """Return the name of a log's field as a person reads it.
+    """Return a log field's name in readable form.
 
     >>> in_words("@timestamp"), in_words("rows_rejected"), in_words("used_mb")
     ('time', 'rows rejected', 'used, MB')
@@ -175,7 +175,7 @@ def in_words(field: str) -> str:
 
 
 def memory(panel: Panel, run: Run) -> None:
-    """Draw the memory of the invocations."""
+    """Draw the memory use of the invocations."""
     axes = panel.axes(0.72, 0.82, 0.2, 0.42)
     names = re.findall(r"as (\w+)", panel.properties["query"])
     for n, (name, field) in enumerate(zip(names, ("used_mb", "size_mb"), strict=True)):

@@ -86,7 +86,7 @@ def _numbers(panel: Panel, run: Run) -> None:
 
 
 def _with_unit(value: float, line: Plot) -> str:
-    """Return a number with its unit; the only numbers that are computed are costs."""
+    """Return a number with its unit; computed numbers are always costs."""
     is_time = line.metric is not None and line.metric.name == Metric.EVENT_TO_VISIBLE
     return f"{'' if line.metric else '$'}{_number(value)}{' s' if is_time else ''}"
 
@@ -101,7 +101,7 @@ def _table(panel: Panel, run: Run) -> None:
     columns = columns_of(panel.properties["query"])
     rows = run_query(panel.properties["query"], list(run.closed))[:ROWS_SHOWN]
     cells = [[_cell(name, value) for name, value in zip(columns, row, strict=True)] for row in rows]
-    # A heading is bold, and so wider than a cell with the same number of letters.
+    # A heading is bold, so it is wider than a cell with the same number of letters.
     heads = [in_words(name) for name in columns]
     widths = [max(1.2 * len(head), *(len(row[n]) for row in cells), 1) + 2 for n, head in enumerate(heads)]
     room = panel.place[2] * panel.figure.get_figwidth() - 0.3
@@ -116,7 +116,7 @@ def _cell(name: str, value: Any) -> str:
     if name == "@timestamp":
         return str(value)[11:19]
     if name == "file":
-        return str(value).rpartition("/")[2]  # the bucket would fill the column
+        return str(value).rpartition("/")[2]  # without the bucket, which would fill the column
     if isinstance(value, float):
         return f"{value:,.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value or "")

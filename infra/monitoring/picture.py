@@ -22,12 +22,12 @@ from infra.monitoring.widgets import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "loadtest/results/observed.json"
-FEEDS = ROOT / "loadtest/scenarios/observe/feeds.toml"  # of that run
+FEEDS = ROOT / "loadtest/scenarios/observe/feeds.toml"  # the feeds of that run
 PICTURE = ROOT / "docs/dashboard.png"  # its first rows, for the README
 WHOLE = ROOT / "docs/dashboard-all.png"
 FIRST_ROWS = 2
-SHADES = 256  # the colours of a picture: its lines', and those most frequent in it; that is a third of the bytes
-MARK = "Description"  # the PNG's field for the fingerprint of what it was drawn from
+SHADES = 256  # colours of a picture, those of its lines and its most frequent ones; reduces the file to a third
+MARK = "Description"  # the PNG field for the fingerprint of the picture's sources
 WIDTH_IN, UNIT_IN, FOOT_IN = 15.0, 0.56, 0.5
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
 
 
 def save(figure: Figure, path: Path, mark: str) -> None:
-    """Write a picture in few colours, with its mark."""
+    """Write a picture with a reduced palette, and with its mark."""
     drawn, marked = io.BytesIO(), PngInfo()
     figure.savefig(drawn, dpi=100, format="png")
     marked.add_text(MARK, mark)
@@ -74,13 +74,13 @@ def save(figure: Figure, path: Path, mark: str) -> None:
 
 
 def fingerprint(template: Template, run: bytes) -> str:
-    """Return a hash of this dashboard and run, which differs for any other."""
+    """Return a hash of a dashboard and a run."""
     laid_out = json.dumps([widgets_of(template), alarms_of(template)], sort_keys=True)
     return hashlib.sha256(laid_out.encode() + run).hexdigest()
 
 
 def picture(template: Template, run: Run, *, rows: int | None = None) -> Figure:
-    """Return the drawing, with each widget in its place on the grid: of the first rows, or of all of it."""
+    """Return the drawing with each widget at its place on the grid: of the first `rows`, or of all rows."""
     widgets = widgets_of(template)
     heads = [widget["y"] for widget in widgets if widget["type"] == "text"]
     widgets = [widget for widget in widgets if rows is None or widget["y"] < heads[rows]]
@@ -95,7 +95,7 @@ def picture(template: Template, run: Run, *, rows: int | None = None) -> Figure:
 
 
 def alarms_by_reference(template: Template) -> dict[str, dict[str, Any]]:
-    """Return the properties of alarms by the dashboard's references to them."""
+    """Return the properties of alarms, by the references that the dashboard has to them."""
     kind = "AWS::CloudWatch::Alarm"
     found = {name: r["Properties"] for name, r in template["Resources"].items() if r["Type"] == kind}
     return {f"${{{name}.Arn}}": properties for name, properties in found.items()}

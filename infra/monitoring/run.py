@@ -1,4 +1,4 @@
-"""A run of the local stack (`python -m loadtest observe`): its metrics and log, evaluated as CloudWatch would."""
+"""A run of the local stack (`python -m loadtest observe`): its metrics and log, evaluated as by CloudWatch."""
 
 import ast
 import json
@@ -15,11 +15,11 @@ from infra.monitoring.template import MetricName, Plot
 from ingest.contract import METRIC_NAMESPACE
 
 Samples = dict[MetricName, list[tuple[float, float, int]]]  # second, value, count
-LogEntry = Mapping[str, Any]  # the fields of a line of the log
+LogEntry = Mapping[str, Any]  # the fields of a log line
 
 
 class Run:
-    """Samples of metrics by second, and entries of the log. It resolves the template's names to those of the run."""
+    """Metric samples by second, and log entries. It resolves names in the template to those of the run."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.stack = str(document["stack"])
@@ -39,11 +39,11 @@ class Run:
         return cls(json.loads(path.read_text(encoding="utf-8")))
 
     def is_known(self, metric: MetricName) -> bool:
-        """Return whether the run has a metric; it has all of the code's own, emitted or not."""
+        """Return whether the run knows a metric; it knows all of the code's own, emitted or not."""
         return metric.namespace == METRIC_NAMESPACE or self._here(metric) in self.samples
 
     def bins(self, period_s: float) -> int:
-        """Return the number of periods in the run, the last one perhaps incomplete."""
+        """Return the number of periods in the run; the last one may be incomplete."""
         return max(1, int(np.ceil(self.seconds / period_s)))
 
     def of_metric(self, metric: MetricName, statistic: str, period_s: float) -> Series:
@@ -56,7 +56,7 @@ class Run:
         return np.array([_statistic(found, statistic) for found in values])
 
     def of_line(self, line: Plot, lines: list[Plot], period_s: float) -> Series | None:
-        """Return the values of a plot; None if a part of it is measured in AWS only."""
+        """Return the values of a plot; None if a part of it is measured only in AWS."""
         if line.metric:
             return self.of_metric(line.metric, line.options["stat"], period_s) if self.is_known(line.metric) else None
         series = {}
@@ -95,7 +95,7 @@ def _statistic(values: list[tuple[float, int]], statistic: str) -> float:
 
 
 def columns_of(query: str) -> list[str]:
-    """Return the columns of the table a query returns.
+    """Return the columns of a query's table.
 
     >>> columns_of("SOURCE 'log' | fields @timestamp, file | limit 2")
     ['@timestamp', 'file']
@@ -105,7 +105,7 @@ def columns_of(query: str) -> list[str]:
 
 
 def run_query(query: str, entries: list[LogEntry]) -> list[list[Any]]:
-    """Return the rows of the table; a field missing in an entry is None.
+    """Return the rows of a query's table; a field missing in an entry is None.
 
     Raises:
         ValueError: the query has a command that is not supported here.
@@ -138,7 +138,7 @@ def fields_of(query: str) -> set[str]:
 
 
 def _holds(node: ast.AST, entry: LogEntry) -> Any:
-    """Return the value of a part of a condition; with `==` for `=` its syntax is that of Python."""
+    """Return the value of a part of a condition; it has Python's syntax once `=` is replaced by `==`."""
     match node:
         case ast.BoolOp(op=ast.And(), values=parts):
             return all(_holds(part, entry) for part in parts)
@@ -154,6 +154,6 @@ def _holds(node: ast.AST, entry: LogEntry) -> Any:
 
 
 def _commands(query: str) -> list[tuple[str, str]]:
-    """Return the command and arguments of each part of a query, without its source."""
+    """Return the command and arguments of each part of a query, without the SOURCE part."""
     parts = [part.strip() for part in query.split("|")]
     return [(command, rest) for command, _, rest in (part.partition(" ") for part in parts) if command != "SOURCE"]

@@ -1,4 +1,4 @@
-"""The metrics to monitor: those the code emits, and AWS's own of the stack's resources."""
+"""The metrics to monitor: those that the code emits, and AWS's metrics of the stack's resources."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,10 +41,10 @@ class Sources:
         label: str | None = None,
         period: Duration = MINUTE,
     ) -> cloudwatch.Metric:
-        """Return a metric of the code's own: of the whole stack, or of one feed.
+        """Return a metric that the code emits, for the whole stack or for one feed.
 
         Raises:
-            ValueError: a gauge is to be summed.
+            ValueError: the metric is a gauge, which cannot be summed.
         """
         if statistic == SUM and not metric.is_sum:
             raise ValueError(f"{metric} is a gauge; its values do not add up.")
@@ -54,14 +54,14 @@ class Sources:
         return _metric(contract.METRIC_NAMESPACE, str(metric), statistic, dimensions, label, period)
 
     def line(self, metric: contract.Metric, statistic: str = SUM) -> cloudwatch.Metric:
-        """Return a metric of the code's own for a graph, with the label from the table of metrics."""
+        """Return a metric that the code emits, for a graph, with the label from the table of metrics."""
         label = metric.label if statistic == metric.statistic else f"{metric.label}, {statistic.lower()}"
         return self.own(metric, statistic, label=label)
 
     def of_queue(
         self, name: str, statistic: str, *, label: str | None = None, period: Duration = MINUTE
     ) -> cloudwatch.Metric:
-        """Return one of SQS's metrics of the queue."""
+        """Return an SQS metric of the queue."""
         return _metric("AWS/SQS", name, statistic, {"QueueName": self.queue.queue_name}, label, period)
 
     def dead(self, *, label: str | None = None, period: Duration = MINUTE) -> cloudwatch.Metric:
@@ -72,14 +72,14 @@ class Sources:
     def of_function(
         self, name: str, statistic: str, *, label: str | None = None, period: Duration = MINUTE
     ) -> cloudwatch.Metric:
-        """Return one of Lambda's metrics of the function."""
+        """Return a Lambda metric of the function."""
         dimensions = {"FunctionName": self.function.function_name}
         return _metric("AWS/Lambda", name, statistic, dimensions, label, period)
 
     def of_table(
         self, table: dynamodb.ITable, name: str, *, index: str | None = None, label: str | None = None
     ) -> cloudwatch.Metric:
-        """Return the sum of one of DynamoDB's metrics of a table without its indexes, or of one index."""
+        """Return the sum of a DynamoDB metric, of a table without its indexes or of one index."""
         dimensions = {"TableName": table.table_name}
         if index:
             dimensions["GlobalSecondaryIndexName"] = index
@@ -94,7 +94,7 @@ class Sources:
 def math(
     expression: str, using: Mapping[str, CloudWatchMetric], *, label: str | None = None, period: Duration = MINUTE
 ) -> cloudwatch.MathExpression:
-    """Return a metric computed from others; all have its period."""
+    """Return a metric computed from others, which all get its period."""
     return cloudwatch.MathExpression(expression=expression, using_metrics=dict(using), label=label, period=period)
 
 

@@ -1,4 +1,4 @@
-"""Alarms and dashboard read back from a synthesised template, for tests and for the picture."""
+"""Reads alarms and dashboard from a synthesised template, for tests and for the picture."""
 
 import json
 import re
@@ -20,7 +20,7 @@ class MetricName:
 
 
 def text_of(value: Any) -> str:
-    """Return a value as text; a reference is `${...}` with its logical id.
+    """Return a value as text; a reference becomes `${...}` with its logical id.
 
     >>> text_of({"Fn::Join": ["", ["a-", {"Ref": "Topic"}]]}), text_of({"Fn::GetAtt": ["Queue", "Name"]})
     ('a-${Topic}', '${Queue.Name}')

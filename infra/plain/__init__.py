@@ -1,4 +1,4 @@
-"""The stack as a template and a zip that deploy without the CDK.
+"""The stack as a template and a zip that can be deployed without the CDK.
 
-Not in here: the resources, which are those of `infra.stack`, and how to deploy them (docs/deploy.md).
+Not in here: the resources (`infra.stack`), and how to deploy them (docs/deploy.md).
 """

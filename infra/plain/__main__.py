@@ -22,7 +22,7 @@ Stage {stage} of cdk.json; feeds: {feeds} (also in the zip). How to deploy it: d
 
 
 class Written(NamedTuple):
-    """The paths of the template and the zip, whose name differs for different code: it is the key to upload it to."""
+    """The paths of the template and the zip. The zip's name is its upload key, and differs for different code."""
 
     template: Path
     code: Path
@@ -70,7 +70,7 @@ def _report(written: Written) -> None:
 
 
 def commands(written: Written) -> str:
-    """Return the commands that deploy a stack, the first time and each later one; they need a bucket for the zip."""
+    """Return the commands that deploy a stack, for the first and any later time; they need a bucket for the zip."""
     return f"""\
 # BUCKET: a bucket of yours in the stack's region. New code has a new key, which is what makes the stack take it.
 BUCKET=...

@@ -1,4 +1,4 @@
-"""The parameters of the plain template. They accept the same values as the settings they stand for."""
+"""The parameters of the plain template. They accept the same values as the corresponding settings."""
 
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ BUCKET = r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]"
 
 
 class Parameter(NamedTuple):
-    """A parameter: its group in the console, the setting it stands for, if any, and properties of its own."""
+    """A parameter: its group in the console, the corresponding setting, if any, and its own properties."""
 
     name: str
     group: str
@@ -18,14 +18,14 @@ class Parameter(NamedTuple):
     own: dict[str, Any]
 
     def properties(self, settings: Settings) -> dict[str, Any]:
-        """Return the properties in CloudFormation. The stage's setting is the default; the code's place has none."""
+        """Return the CloudFormation properties. The default is the stage's setting; the code's location has none."""
         found = {"type": "String", **_accepted(self.setting), **self.own}
         default = defaults(settings).get(self.name)
         return found if default is None else {**found, "default": default}
 
 
 def parameters(settings: Settings) -> list[Parameter]:
-    """Return the parameters of a stage's template; an existing landing bucket has its name."""
+    """Return the parameters of a stage's template, without the landing bucket's name if the bucket exists already."""
     is_left_out = settings.existing.landing_bucket is not None
     return [parameter for parameter in PARAMETERS if not (is_left_out and parameter.name == "LandingBucketName")]
 

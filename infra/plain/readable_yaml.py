@@ -1,4 +1,4 @@
-"""A template as readable YAML: short forms, text instead of joins, long text as blocks. Pure."""
+"""Writes a template as readable YAML: short forms, text instead of joins, long text as blocks. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import yaml
 WIDTH = 110
 SECTIONS = ("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Conditions", "Resources", "Outputs")
 _NAME, _NAME_IN_LIST = re.compile(r"[A-Za-z0-9.]+(::[A-Za-z]+)?"), re.compile(r"[A-Za-z0-9.]+")
-LONG = 200  # characters from which JSON and text of several lines become a block
+LONG = 200  # JSON and multi-line text of at least this many characters become a block
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML has no types
         super().increase_indent(flow, False)
 
     def choose_scalar_style(self) -> Any:
-        """Leave out quotes after a tag: `!Ref Queue`, where PyYAML would write `!Ref 'Queue'`."""
+        """Omit quotes after a tag: `!Ref Queue`, where PyYAML would write `!Ref 'Queue'`."""
         chosen = super().choose_scalar_style()
         name = _NAME_IN_LIST if self.flow_level else _NAME
         is_name = self.event.tag and self.event.tag.startswith("!") and name.fullmatch(self.event.value)
@@ -36,7 +36,7 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML has no types
 
 
 def as_yaml(template: dict[str, Any], *, header: str = "") -> str:
-    """Return the template as YAML, under a comment."""
+    """Return the template as YAML, with `header` as a comment at the top."""
     ordered = {name: template[name] for name in SECTIONS if name in template}
     ordered |= template  # all other sections come last
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
@@ -70,7 +70,7 @@ def _function(value: dict[str, Any]) -> Short | None:
 
 
 def _joined(arguments: list[Any]) -> str | None:
-    """Return a join as the text of a Sub, if it has only text and references."""
+    """Return a join as the text of a Sub; None unless it has only text and references."""
     separator, parts = arguments
     texts = [_part(part) for part in parts] if separator == "" and isinstance(parts, list) else [None]
     return None if None in texts else "".join(map(str, texts))

@@ -40,8 +40,8 @@ MAILS, MAIL = "MailsAlarms", "AlarmMailSubscription"
 def plain_template(settings: Settings, feeds: Feeds) -> dict[str, Any]:
     """Return the template of a stage: the resources that `cdk deploy` creates, with the same logical ids.
 
-    Settings from which others are computed (the function's timeout) cannot be parameters, nor those CloudFormation
-    needs beforehand (whether data is retained). The stack's name is the one given to CloudFormation.
+    Settings from which others are computed (the function's timeout) cannot be parameters, nor can those that a
+    template must state literally (whether data is retained). The stack's name is the one given to CloudFormation.
     """
     with tempfile.TemporaryDirectory() as folder:
         synthesizer = DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
@@ -57,8 +57,8 @@ def plain_template(settings: Settings, feeds: Feeds) -> dict[str, Any]:
 
 
 def _with_parameters(settings: Settings) -> Settings:
-    """Return the settings with references in place of values, which the CDK passes on wherever no one calculates with
-    them. Costs are calculated from memory, so it is not among them."""
+    """Return the settings with references in place of values, which works where the CDK code does not calculate with
+    them. Memory is not a reference, because costs are calculated from it."""
     default = landing_name_of_any_stack()
     named = Token.as_string(Fn.condition_if(NAMES_BUCKET, Fn.ref("LandingBucketName"), default))
     return msgspec.structs.replace(
@@ -99,7 +99,7 @@ def _is_given(parameter: str) -> Any:
 
 
 def _no_code(folder: Path) -> Path:
-    """Return a placeholder for the zip the stack requires; the template refers to another."""
+    """Return a placeholder for the zip that the stack requires; the template refers to another one."""
     path = folder / "none.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("none", "")

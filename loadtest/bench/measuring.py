@@ -36,7 +36,7 @@ class Goal:
         return f"{'met   ' if self.is_met else 'MISSED'} {self.found:,.3f}, {self.bound}: {self.what}"
 
     def document(self) -> dict[str, object]:
-        """Return the goal as JSON takes it."""
+        """Return the goal as a JSON document."""
         bound = {"at_least": self.at_least} if self.at_most is None else {"at_most": self.at_most}
         return {"what": self.what, "found": round(self.found, 3), **bound, "is_met": self.is_met}
 
@@ -59,7 +59,7 @@ def spread(values: Iterable[float]) -> dict[str, float]:
     return {"median": statistics.median(found), "min": min(found), "max": max(found)}
 
 
-Document = dict[str, Any]  # as JSON takes it
+Document = dict[str, Any]  # a JSON document
 _TIMES = {"cpu_seconds": "cpu_second", "seconds": "second"}
 _LEAST_S = 1e-3  # lower limit for the time of a file beyond start-up
 

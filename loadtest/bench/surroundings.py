@@ -84,7 +84,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class EndpointProcess:
-    """`python -m loadtest simulator` or `s3-server` for the length of a `with` block; then it has `statistics`."""
+    """`python -m loadtest simulator` or `s3-server` during a `with` block; then it has `statistics`."""
 
     def __init__(self, *arguments: str, tls: bool = False) -> None:
         self._command = [sys.executable, "-m", "loadtest", *arguments]

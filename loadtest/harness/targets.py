@@ -93,7 +93,7 @@ def _parts(portions: Iterable[bytes], size: int) -> Iterator[bytes]:
         while len(held) >= size:
             yield bytes(held[:size])
             del held[:size]
-    yield bytes(held)  # S3 takes an empty last part
+    yield bytes(held)  # S3 accepts an empty last part
 
 
 THREADS = 16

@@ -124,7 +124,7 @@ class LogReader:
         self._newest_ms = 0
 
     def read(self) -> FunctionLog:
-        """Return what is in the log so far."""
+        """Return the content of the log so far."""
         pages, since_ms = self._client.get_paginator("filter_log_events"), max(0, self._newest_ms - LATE_MS)
         for page in pages.paginate(logGroupName=self._group, startTime=since_ms):
             for event in page["events"]:
