@@ -145,8 +145,8 @@ def joined_parts(parts: list[Any]) -> pa.StringArray:
 def most_bytes(items: Items) -> int:
     """Return an upper bound of the bytes of `write_requests` without looking at any value.
 
-    A character becomes at most 6 (a control character). An attribute's name and value count at
-    least 2, for at most 24 characters of JSON around them; so does each member of a list or map, by its JSON text.
+    A character becomes at most 6 (a control character). An attribute's name and value count at least 2, for at most 24
+    characters of JSON around them; so does each member of a list or map, by its JSON text.
     """
     counted = sum(
         _extent(attribute.values) + len(items) * (len(attribute.name.encode()) + 1) for attribute in items.attributes

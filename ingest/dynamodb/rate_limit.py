@@ -97,7 +97,7 @@ class RateLimiter:
         return self.base_per_s + _STEP * sqrt(self.base_per_s) * (age_s + age_s**3)
 
     def begun(self, *, now: float, taken: int, left: int) -> "RateLimiter":
-        """Return the limiter when writing begins: if there is no limit yet, it measures from here."""
+        """Return the limiter when writing begins: without a limit, it measures from here."""
         return self if self.is_limited else RateLimiter(cut_at=now, taken=taken, left=left)
 
     def after_throttle(
