@@ -28,9 +28,9 @@ _VALUES = ("Key", "ExpressionAttributeValues")  # members of a request that boto
 class TableUpdates:
     """Sends UpdateItem as boto3's table does; not thread-safe.
 
-    Each request is tried once over a connection that `connect` opens. Without a response, or after an error other than a
-    failed condition, boto3's `table` sends it again with its own retries, and raises the error if they fail, too. So a
-    request may be carried out twice, as with boto3's own retries.
+    Each request is tried once over a connection that `connect` opens. Without a response, or after an error other than
+    a failed condition, boto3's `table` sends it again with its own retries, and raises the error if they fail, too. So
+    a request may be carried out twice, as with boto3's own retries.
     """
 
     def __init__(self, table: "Table", connect: Callable[[], Exchange[None]]) -> None:
