@@ -151,7 +151,7 @@ def _character(text: str) -> str:
 
 
 def _with_header(given: dict[str, Any]) -> dict[str, Any]:
-    """Add the header: a number of lines, or none. Names replace those of the header; without --header there is none."""
+    """Add the header: a number of lines, or none. Names replace those of the header; names alone mean no header."""
     header, names = given.pop("header", None), given.pop("columns", None)
     if header is not None and not re.fullmatch("none|[0-9]+", header):
         raise SettingsFault(f"--header {header!r} is not valid; accepted are none and a number of header lines.")

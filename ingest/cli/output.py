@@ -267,7 +267,7 @@ Row = Mapping[str, Cell]
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A column of a table. If space is short, columns with the highest `may_go` are dropped first, with 0 never."""
+    """A column of a table. If space is short, those with the highest `may_go` are dropped first; 0 is never dropped."""
 
     name: str
     kind: Literal["figure", "word", "words", "key"] = "figure"

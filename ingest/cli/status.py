@@ -1,6 +1,6 @@
 """`ingest status`: shows files that are open or have ended; with FILE its versions, and the segments of one of them.
 
-Other commands also look up files by this module.
+Other commands look up files with this module, too.
 """
 
 import json

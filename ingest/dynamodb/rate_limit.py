@@ -66,9 +66,9 @@ _STEP = 2.5  # growth in a second, times the square root of the rate: 80 a secon
 class RateLimiter:
     """No limit until the table leaves items unprocessed; then slightly less than it took, growing slowly again.
 
-    `cut_at` is when it was last cut, `taken` how many items the table had taken then. It grows with the time since then
-    and its cube: 2 steps in 1 s, 10 in 2 s, 30 in 3 s. A step is a larger part of a low rate than of a high one, while
-    all are cut by about the same part: so concurrent writers converge to equal shares, and a late one gets its share.
+    `cut_at` is when it was last cut, `taken` how many items the table had taken then. The rate grows with the time
+    since then and its cube: 2 steps in 1 s, 10 in 2 s, 30 in 3 s. A step is a larger part of a low rate than of a high
+    one, while all are cut by about the same part: so concurrent writers converge to equal shares, late ones included.
 
     Where cuts change nothing, as with a partition that accepts nothing at any rate, the limit is lifted: a lower rate
     would only delay items for other partitions. `left` is how many items were left until the last cut, `share` their

@@ -30,11 +30,11 @@ from ingest.items.validate import item_bytes
 IMPORTED_DELIMITERS = ",;:|\t "
 IMPORTED_CODECS = {"": "NONE", "gzip": "GZIP", "zstd": "ZSTD"}
 _UTF8 = ("utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii")
-MOST_NAMES = 255  # of column names given instead of a header
+MOST_NAMES = 255  # column names that can be given instead of a header
 SHOWN_COLUMNS = 3
 Item = dict[str, Any]  # DynamoDB JSON
-STREAM_BYTES = 1_000_000  # of a stream, read by one request
-IMAGES = 2  # of each item in a stream: old and new
+STREAM_BYTES = 1_000_000  # bytes of a stream that one request reads
+IMAGES = 2  # images of each item in a stream: old and new
 BUCKET = "BUCKET"  # a placeholder, if the file is not in S3 yet
 
 

@@ -33,7 +33,7 @@ class Observed:
 
 @dataclass(slots=True)
 class Reading:
-    """The part of one file that was read. `text_bytes` is the size of its rows, decompressed; `read_bytes` were read.
+    """The part of a file that was read: `read_bytes` of the `text_bytes` that its rows have when decompressed.
 
     `how`: "all" of it, in "windows" spread evenly over it, or its "head"; `why` says why not more. `failed_at` has the
     row counts at which the file would fail: in the part read, max_rejects or max_duplicates of the feed was exceeded,
