@@ -61,7 +61,7 @@ def iso_day(epoch_s: float) -> str:
 
 
 def epoch_s(text: str | None) -> float | None:
-    """Return an ISO 8601 time as epoch seconds; None if there is no text, or it is not a time.
+    """Return an ISO 8601 time as epoch seconds; None if the text is missing or not a time.
 
     >>> epoch_s("1970-01-01T00:01:00Z"), epoch_s("yesterday")
     (60.0, None)
