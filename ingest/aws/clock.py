@@ -1,6 +1,6 @@
-"""Time and chance, the only place the ingester takes them from; times as text, ISO 8601; and when to try again.
+"""The clock and random numbers for the ingester; times as ISO 8601 text; and back-off pauses.
 
-The pauses before another try know no clock and no chance: both are handed in.
+The functions for back-off pauses are pure: the random number is an argument.
 """
 
 import random
@@ -29,7 +29,7 @@ class Clock:
         return random.random()  # spreads retries, keeps no secret  # nosec B311
 
     def unique(self) -> str:
-        """Return a name no one else has."""
+        """Return a unique name of 12 hexadecimal digits."""
         return uuid.uuid4().hex[:12]
 
 
@@ -43,7 +43,7 @@ def iso(epoch_s: float) -> str:
 
 
 def digits(epoch_s: float) -> str:
-    """Return a time as a name can hold it, in whole seconds, UTC.
+    """Return a time as 14 digits for use in a name: whole seconds, UTC.
 
     >>> digits(1_795_342_272.345)
     '20261122101112'
@@ -61,7 +61,7 @@ def iso_day(epoch_s: float) -> str:
 
 
 def epoch_s(text: str | None) -> float | None:
-    """Return an ISO 8601 time as epoch seconds; None where there is none, or it is not a time.
+    """Return an ISO 8601 time as epoch seconds; None if the text is missing or not a time.
 
     >>> epoch_s("1970-01-01T00:01:00Z"), epoch_s("yesterday")
     (60.0, None)
@@ -93,8 +93,8 @@ def send_again_pause_s(tries: int, *, chance: float) -> float:
 
 
 def refill_pause_s(tries: int, *, chance: float) -> float:
-    """Return the pause before items are sent again for which a table had no capacity: full jitter, 200 ms doubled up to
-    2 s, but at least 100 ms: a retry before any capacity is refilled would only be throttled again.
+    """Return the pause before throttled items are sent again: full jitter, 200 ms doubled up to 2 s, at least 100 ms,
+    because a retry before any capacity is refilled would only be throttled again.
     """
     return max(0.1, chance * float(min(2.0, 0.2 * 2.0**tries)))
 

@@ -103,7 +103,7 @@ def _from_client_error(error: boto.ClientError, what: str) -> errors.IngestError
 
 
 def service_fault(code: str, status: int, message: str, what: str) -> errors.IngestError:
-    """Return our error for an error answer of a service: its code, HTTP status and message."""
+    """Return our error for a service's error response, given its code, HTTP status and message."""
     kind = _BY_CODE.get(code) or (errors.Unavailable if status >= 500 else errors.ServiceFault)
     return kind(f"AWS answered {code} while {what}: {message}")
 

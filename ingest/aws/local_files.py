@@ -36,14 +36,14 @@ def file_portions(path: Path, start: int = 0, end: int | None = None) -> Iterato
 
 
 def local_file_id(path: Path) -> str:
-    """Return what items name a file on this machine by: the same until it is changed."""
+    """Return the id by which items name a local file: the same until the file changes."""
     found = path.stat()
     return FileVersion("", str(path.resolve()), etag=f"{found.st_size}-{found.st_mtime_ns}").file_id
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that can be read, and how many bytes it has before any decompression; `file_id` is its version's."""
+    """A readable file, with its size in bytes before any decompression; `file_id` is that of its version."""
 
     name: str
     read: RangeReader

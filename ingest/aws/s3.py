@@ -1,4 +1,4 @@
-"""S3 objects: their bytes, by ranged reads pinned to one version and repeated on failure; listings of a bucket."""
+"""S3 objects: their bytes, by ranged reads pinned to one version and retried on failure; listings of a bucket."""
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 RANGE_BYTES = 8 * 1024 * 1024  # AWS recommends 8 to 16 MB for byte-range fetches
 PORTION_BYTES = 1024 * 1024
-ATTEMPTS = 6  # in a row without a byte
+ATTEMPTS = 6  # consecutive attempts without a byte
 ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")  # storage classes whose objects are read only after they were restored
 THREAD_NAME = "read-ahead"
-LAST_CHARACTER = "\U0010ffff"  # of Unicode: no key under a prefix comes after the prefix with it
+LAST_CHARACTER = "\U0010ffff"  # of Unicode: a prefix followed by it sorts after all keys under the prefix
 
 
 class ReadClock(Protocol):
@@ -52,10 +52,10 @@ class S3Objects:
         self._range_bytes = range_bytes
 
     def find(self, file: FileVersion) -> FileVersion:
-        """Return the file with size and eTag, asking S3 where the notification left them out.
+        """Return the file with size and ETag, from S3 if the notification lacks them.
 
         Raises:
-            ObjectSuperseded: the object is not there, or is another by now.
+            ObjectSuperseded: the object does not exist, or was overwritten.
         """
         if file.size_bytes is not None and (file.etag or file.version_id):
             return file
@@ -66,12 +66,12 @@ class S3Objects:
     def portions(
         self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0
     ) -> Generator[bytes, None, None]:
-        """Yield bytes [start, end) of exactly this version, in order, or to its end. The file must have been found.
+        """Yield bytes [start, end) of exactly this version, in order; without `end`, to its end. Call `find` first.
 
-        A read that breaks goes on at the next byte; a range is never held open for long behind a slow table.
+        A read that breaks is resumed at the next byte; a range is never held open for long behind a slow table.
         With `ahead`, that many ranges are read at the same time, by threads that end when the iterator is closed. They
-        begin after the first portion: who wants only a header reads no more. Holds at most (ahead + 1) * range_bytes;
-        without, a portion.
+        start after the first portion, so that a caller that needs only a header reads no more. Holds at most
+        (ahead + 1) * range_bytes; without `ahead`, one portion.
 
         Raises (while iterating):
             ObjectSuperseded: it was deleted or overwritten meanwhile.
@@ -117,15 +117,15 @@ class S3Objects:
                 if left < 0:
                     raise ServiceFault(f"S3 returned more bytes than requested while {what}.")
                 yield portion
-        if left:  # botocore does not notice a cut ranged answer where Content-Length was lost
+        if left:  # botocore does not notice a truncated range response without Content-Length
             raise Unavailable(f"S3 sent {left} bytes too few while {what}.")
 
     @contextmanager
     def _call(self, what: str, file: FileVersion) -> Iterator[None]:
-        """Run a call on the object. A refusal is taken for one only if the object is there.
+        """Run a call on the object. Access denied is reported as such only if the object exists.
 
-        To a reader who may not list a whole bucket, S3 answers 403 where the object is gone; the function may list
-        under the feeds' prefixes only, and a GET names none.
+        To a caller that may not list the whole bucket, S3 answers 403 if the object is gone; the function may list only
+        under the feeds' prefixes, and a GET request has no prefix.
         """
         try:
             with aws_call(what):
@@ -141,7 +141,7 @@ class S3Objects:
             raise
 
     def _is_gone(self, file: FileVersion) -> bool:
-        """Return whether the object is known not to be there as it was reported."""
+        """Return whether the object, as it was reported, is known to be gone."""
         try:
             if file.version_id:
                 return not self._has_version(file)
@@ -154,7 +154,7 @@ class S3Objects:
         )  # the first key with a prefix is the prefix itself, if there is such a key
 
     def _has_version(self, file: FileVersion) -> bool:
-        """Return whether a version is there: another of the same content does not count."""
+        """Return whether the version exists; another version with the same content does not count."""
         pages = iter(self._client.get_paginator("list_object_versions").paginate(Bucket=file.bucket, Prefix=file.key))
         while True:
             with aws_call(f"looking for versions of {file.url}"):
@@ -164,7 +164,7 @@ class S3Objects:
             found = page.get("Versions", [])
             if any((thing["Key"], thing["VersionId"]) == (file.key, file.version_id) for thing in found):
                 return True
-            if any(thing["Key"] != file.key for thing in found):  # in the order of keys: all of this one were seen
+            if any(thing["Key"] != file.key for thing in found):  # keys are in order: all of this one were seen
                 return False
 
 
@@ -177,8 +177,8 @@ def _pin(file: FileVersion) -> Any:
 def read_ahead(parts: Iterable[Iterable[bytes]], *, count: int) -> Iterator[bytes]:
     """Yield the portions of each part, in order, while threads read the next `count` parts.
 
-    Holds at most `count` parts, and the one that is handed out. An error comes where its part would have come. When it
-    does, or the consumer stops, reads in progress end at their next portion, and the threads are waited for.
+    Holds at most `count` parts, and the one being yielded. An error is raised in place of its part. Then, or when the
+    consumer stops, reads in progress end at their next portion, and the threads are joined.
     """
     left, stop = iter(parts), Event()
     with ThreadPoolExecutor(count, thread_name_prefix=THREAD_NAME) as pool:
@@ -210,12 +210,12 @@ class S3Listing:
         self._client = client
 
     def under(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[tuple[FileVersion, float]]:
-        """Yield the objects under a prefix whose keys come after one, each with when it was changed (epoch seconds)."""
+        """Yield the objects under a prefix with keys after `after`, each with its modification time (epoch seconds)."""
         part = {"Prefix": prefix} | ({"StartAfter": after} if after else {})
         return self._objects(bucket, f"listing s3://{bucket}/{prefix}", **part)
 
     def is_readable(self, file: FileVersion) -> bool:
-        """Return whether an object that was archived can be read by now; False also if it is gone, or another."""
+        """Return whether an archived object can be read now; False also if it was deleted or overwritten."""
         try:
             with aws_call(f"looking at {file.url}"):
                 head = self._client.head_object(Bucket=file.bucket, Key=file.key, **_pin(file))
@@ -225,9 +225,9 @@ class S3Listing:
         return 'ongoing-request="false"' in head.get("Restore", "") or not is_archived
 
     def outside(self, bucket: str, prefixes: Iterable[str]) -> Iterator[FileVersion]:
-        """Yield the objects under none of some prefixes, by key.
+        """Yield the objects under none of the prefixes, in order of their keys.
 
-        What is under the prefixes is skipped: the requests are one for each prefix and for each 1,000 objects yielded.
+        Objects under the prefixes are skipped: it takes a request for each prefix, and for each 1,000 objects yielded.
         """
         known, after = sorted(prefixes), ""
         for end in [*known, None]:  # S3 lists by UTF-8 bytes, which is the order of Python's text

@@ -1,4 +1,4 @@
-"""AWS for the command line: one session for all services, its clients, and what is wrong with its settings."""
+"""AWS for the command line: one session for all services, its clients, and errors in its settings."""
 
 import gzip
 import os
@@ -24,10 +24,10 @@ _WRONG_SETTINGS = {
 
 
 class _ServiceFiles(JSONFileLoader):
-    """Reads botocore's descriptions of services and endpoints in a fifth of the time its own JSON takes."""
+    """Reads botocore's service and endpoint descriptions in a fifth of the time that its own JSON parser takes."""
 
     def load_file(self, file_path: str) -> Any:
-        """Return what a file has, None if there is none; its name is given without the ending."""
+        """Return the content of a file, None if it does not exist; the name is given without its ending."""
         for ending, opened in ((".json", open), (".json.gz", gzip.open)):
             if Path(file_path + ending).is_file():
                 with opened(file_path + ending, "rb") as file:
@@ -36,23 +36,23 @@ class _ServiceFiles(JSONFileLoader):
 
 
 class _ServiceLoader(Loader):
-    """Looks for services by the names of folders: botocore looks into each of the four hundred, twice a client."""
+    """Lists services by folder name only: botocore looks into each of the four hundred folders, twice per client."""
 
     FILE_LOADER_CLASS = _ServiceFiles
 
     def list_available_services(self, type_name: str) -> list[str]:
-        """Return the services there are; of one without this type it is said later that it is not found."""
+        """Return the names of the services. One without a file of this type is reported as not found later."""
         return [path.name for root in self.search_paths if Path(root).is_dir() for path in Path(root).iterdir()]
 
 
 class Session:
-    """What commands use of `boto3.Session`, by botocore alone where that will do: boto3 takes time to import."""
+    """The part of `boto3.Session` that commands use, with botocore alone where possible: importing boto3 takes time."""
 
     def __init__(self) -> None:
         self._core = botocore.session.get_session()
         paths = create_loader(self._core.get_config_variable("data_path")).search_paths
         self._core.register_component("data_loader", _ServiceLoader(paths, include_default_search_paths=False))
-        if region := os.environ.get("AWS_REGION"):  # botocore reads AWS_DEFAULT_REGION only, other tools this one too
+        if region := os.environ.get("AWS_REGION"):  # botocore reads only AWS_DEFAULT_REGION, other tools both
             self._core.set_config_variable("region", region)
 
     @property
@@ -66,7 +66,7 @@ class Session:
         return self._core.get_credentials()
 
     def client(self, service: str, **settings: Any) -> Any:
-        """Return a client, without what boto3 adds to some, as `upload_file`."""
+        """Return a client, without methods that boto3 adds to some, such as `upload_file`."""
         return self._core.create_client(service, **settings)
 
     def resource(self, service: str, **settings: Any) -> Any:
@@ -74,14 +74,14 @@ class Session:
         return self._of_boto3.resource(service, **settings)
 
     @cached_property
-    def _of_boto3(self) -> Any:  # once: it changes how the core makes clients
+    def _of_boto3(self) -> Any:  # once, because it changes how the core makes clients
         import boto3
 
         return boto3.Session(botocore_session=self._core)
 
 
 def session() -> Session:
-    """Return the session of the environment there is: all services share what it has read of files and endpoints."""
+    """Return the session for the current environment; all services share the files and endpoints it has read."""
     return _session(frozenset(item for item in os.environ.items() if item[0].startswith("AWS_")))
 
 
@@ -96,20 +96,20 @@ def config() -> Config:
 
 
 def client(service: str, what: str) -> Any:
-    """Return a client; `what` says what it is for, as in "looking at the queue"."""
+    """Return a client; `what` is its purpose for error messages, such as "looking at the queue"."""
     with preparing(what):
         return session().client(service, config=config())
 
 
 def account_id() -> str:
-    """Return the account of the credentials, or raise AWS's error soon."""
+    """Return the account of the credentials; raise AWS's error after a short time-out."""
     patient = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=3)
     return str(session().client("sts", config=patient).get_caller_identity()["Account"])
 
 
 @contextmanager
 def preparing(what: str) -> Iterator[None]:
-    """Raise what is wrong with the AWS settings as our faults, while sessions and clients are made."""
+    """Raise errors in the AWS settings as our faults, while sessions and clients are made."""
     try:
         with aws_call(what):
             try:

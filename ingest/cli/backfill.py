@@ -1,7 +1,7 @@
-"""`ingest backfill` and `reconcile`: queue what no message asks for any more, or none ever did.
+"""`ingest backfill` and `reconcile`: queue objects and work for which no message exists.
 
-Backfill: objects that were in the landing bucket before the stack or their feed. Reconcile, the scheduled reconciler
-run now: stuck work, and objects whose notification was lost.
+Backfill queues objects that were in the landing bucket before the stack or their feed. Reconcile runs the scheduled
+reconciler now, for stuck work and objects whose notification was lost.
 """
 
 import json
@@ -79,7 +79,7 @@ def backfill(
 
 
 def tally_sentences(tally: Tally, *, is_dry: bool) -> Iterator[str]:
-    """Yield the sentences about what was found and done."""
+    """Yield sentences about the objects found and the messages sent."""
     sent = "would be sent" if is_dry else "sent"
     ignored = f"+ {tally.ignored:,} ignored " if tally.ignored else ""
     yield (
@@ -92,7 +92,7 @@ def tally_sentences(tally: Tally, *, is_dry: bool) -> Iterator[str]:
 
 
 def counts_document(tally: Tally) -> dict[str, Any]:
-    """Return what was found and sent, as a JSON document."""
+    """Return the counts of objects found and messages sent as a JSON document."""
     return {
         "objects_found": tally.seen,
         "objects_known": tally.known,
@@ -104,13 +104,13 @@ def counts_document(tally: Tally) -> dict[str, Any]:
 
 
 def _loading_again(stack: DeployedStack) -> Callable[[FileVersion], bool]:
-    """Return what loads a known object again."""
+    """Return a function that loads a known object again."""
     retry = Retry(services_of(stack, Clock()), stack.rejects)
     return lambda file: retry.again(file, stack.ledger.queries.versions(file.bucket, file.key))
 
 
 def _beginning_as_oldest(stack: DeployedStack) -> Callable[[FileVersion, str], bool]:
-    """Return what writes the entry of an object that is loaded as one of the oldest; its message then claims that."""
+    """Return a function that writes the ledger entry of an object as one of the oldest; its message then claims it."""
 
     def begin(file: FileVersion, feed: str) -> bool:
         begun = CarriedOver(order_ms=oldest_ms(file, Clock().now_s()))
@@ -120,7 +120,7 @@ def _beginning_as_oldest(stack: DeployedStack) -> Callable[[FileVersion, str], b
 
 
 def _bucket_and_prefix(url: str, stack: DeployedStack) -> tuple[str, str]:
-    """Return bucket and prefix. The function may read the landing bucket only: other messages would fail.
+    """Return bucket and prefix. The function may read only the landing bucket, so messages for another would fail.
 
     Raises:
         SettingsFault: it is not an S3 URL, or names another bucket.
@@ -150,8 +150,8 @@ def _show(tallies: Iterator[Tally], objects: ObjectListing, bucket: str, prefix:
             bar.update(task, completed=tally.seen, sent=tally.sent)
 
 
-STUCK_AFTER = "1h"  # as infra.settings has it
-MOST_OUTSIDE = 10_000  # objects under no prefix that are counted; an existing bucket may hold millions
+STUCK_AFTER = "1h"  # as in infra.settings
+MOST_OUTSIDE = 10_000  # objects under no prefix are counted up to this number; an existing bucket may hold millions
 OUTSIDE_SHOWN = 20
 Log = list[tuple[str, dict[str, object]]]
 
@@ -213,7 +213,7 @@ def reconcile(
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The objects under no feed's prefix: how many, at most `MOST_OUTSIDE`, and the URLs of the first."""
+    """The objects under no feed's prefix: their number, up to `MOST_OUTSIDE`, and the URLs of the first ones."""
 
     count: int
     first: list[str]
@@ -236,7 +236,7 @@ def _outside(stack: DeployedStack, feeds: Feeds) -> Outside:
 
 
 def findings_sentences(findings: Findings) -> Iterator[str]:
-    """Yield what was found and done."""
+    """Yield sentences about what was found and done."""
     if findings.is_busy:
         yield "Another run is under way, and nothing was done: try again in a minute."
     elif findings.is_nothing:

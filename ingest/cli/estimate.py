@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 SAMPLE_MB = 32.0
 SAMPLED_ROWS = 1000
-MAX_FILES = 64  # of more files than this, this many are read
+MAX_FILES = 64  # with a budget, at most this many files are read
 
 
 def plan(
@@ -100,7 +100,7 @@ def plan(
     budget = None if full else round((sample or SAMPLE_MB) * 1024 * 1024)
     looks_at = (table or chosen.table) if table or aws or against_table else None
     sources, check_table = _loaded(find_sources(source), chosen), asked_check(chosen, looks_at, aws=False)
-    chance = Random(0).random  # draws rows to compare, keeps no secret  # nosec B311
+    chance = Random(0).random  # selects rows to compare, not for security  # nosec B311
     kept = ItemSample(SAMPLED_ROWS if against_table else 0, chance)
     reader = SampleReader(chosen, now_s=time.time(), check_table=check_table, on_items=kept.add)
     read, unread = _read(reader, sources, budget)
@@ -130,10 +130,10 @@ def plan(
 
 
 def _loaded(sources: list[Source], feed: Feed) -> list[Source]:
-    """Return the files that the feed would load of several; one that is named is not looked at.
+    """Return those of several files that the feed would load; a single file is not checked.
 
     Raises:
-        FileMissing: it would load none.
+        FileMissing: the feed would load none of them.
     """
     some = [source for source in sources if not feed.ignores(f"{feed.folder}{_path(source.name, feed)}")]
     if len(sources) > 1 and not some:
@@ -142,13 +142,13 @@ def _loaded(sources: list[Source], feed: Feed) -> list[Source]:
 
 
 def _path(name: str, feed: Feed) -> str:
-    """Return what the feed's globs are compared with: an object's key in the feed's folder, else the name alone."""
+    """Return the path to match the feed's globs against: the key relative to the feed's folder, else the file name."""
     key = name.removeprefix("s3://").partition("/")[2] if name.startswith("s3://") else ""
     return key[len(feed.folder) :] if key.startswith(feed.prefix) else name.rpartition("/")[2]
 
 
 def _read(reader: SampleReader, sources: list[Source], budget: int | None) -> tuple[list[Reading], tuple[Source, ...]]:
-    """Read all files, or a part of some of them within the budget, with a progress bar on stderr."""
+    """Read all files, or with a budget parts of some of them, with a progress bar on stderr."""
     chosen = some_of(sources, len(sources) if budget is None else MAX_FILES)
     each = None if budget is None else max(LEAST_BYTES, budget // len(chosen.read))
     total = sum(source.size_bytes if each is None else min(each, source.size_bytes) for source in chosen.read)
@@ -160,15 +160,15 @@ def _read(reader: SampleReader, sources: list[Source], budget: int | None) -> tu
 
 
 def _facts(tables: "WriterFactory", feed: Feed, table: str) -> TableFacts:
-    """Return what a table has that adds to its bill; nothing where it may not be looked at."""
+    """Return a table's features that add to its cost; none without permission to describe it."""
     with suppress(AccessDenied):
         return TableFacts.of(tables.describe(feed, table=table), feed)
     return TableFacts()
 
 
 def _compared(tables: "WriterFactory", feed: Feed, table: str, kept: ItemSample) -> TableSample:
-    """Read what a table holds for the rows that were kept, and compare it with them."""
-    from ingest.dynamodb.unchanged import StoredReads  # with AWS's library, which files alone do not need
+    """Read the stored items of the rows that were kept, and compare the rows with them."""
+    from ingest.dynamodb.unchanged import StoredReads  # imports AWS's library, which local files do not need
 
     found, loop, rules = TableSample(feed), tables.reads_for(feed, table=table), ComparisonRules.of(feed)
 
@@ -190,14 +190,14 @@ def _compared(tables: "WriterFactory", feed: Feed, table: str, kept: ItemSample)
 
 
 def _forward(advance: Callable[[RowCounts], None], readings: Sequence[Reading], row_counts: RowCounts) -> None:
-    """Move the bar by the rows and bytes of all files read so far, and of this one."""
+    """Advance the bar to the rows and bytes of all files read so far, this one included."""
     rows = sum(part.rows for reading in readings for part in reading.observed)
     read_bytes = sum(reading.read_bytes for reading in readings)
     advance(RowCounts(rows_read=rows, bytes_read=read_bytes).plus(row_counts))
 
 
 def _against_document(found: LoadEstimate, sampled: TableSample) -> dict[str, Any]:
-    """Return what the table holds for the rows that were compared, and both bills for all."""
+    """Return the result of the comparison with the table, and both bills for all rows."""
     shares = {name: getattr(sampled, name) for name in ("unchanged", "changed", "new")}
     return {
         "rows_compared": sampled.rows,
@@ -210,7 +210,7 @@ def _against_document(found: LoadEstimate, sampled: TableSample) -> dict[str, An
 
 
 def _bill_of(found: LoadEstimate, sampled: TableSample, *, skips: bool) -> Bill:
-    """Return the bill of all rows, as that of those that were compared."""
+    """Return the bill of all rows, extrapolated from those that were compared."""
     return sampled.bill(skips=skips).times(count_of(found, "written").value / sampled.rows)
 
 

@@ -13,9 +13,9 @@ from ingest.estimate.warnings import warm_throughput, warnings
 
 
 def estimate_document(found: LoadEstimate, source: str, against: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the JSON document; `against` is what a table holds.
+    """Return the JSON document; `against` is the comparison with a table.
 
-    Estimates have `low` and `high`, which are null where they are not known.
+    Estimates have `low` and `high`, which are null if unknown.
     """
     return {
         "file": source,
@@ -42,7 +42,7 @@ def estimate_document(found: LoadEstimate, source: str, against: dict[str, Any] 
 
 
 def sample(found: LoadEstimate) -> dict[str, Any]:
-    """Return what was read, and how."""
+    """Return how much was read, and how."""
     ways = {reading.how for reading in found.readings}
     return {
         "is_exact": found.is_exact,
@@ -71,7 +71,7 @@ def _targets(found: LoadEstimate) -> list[dict[str, Any]]:
 
 
 def work(found: LoadEstimate) -> dict[str, Any]:
-    """Return how many segments it is loaded in, by how many functions, and how fast one core is."""
+    """Return the number of segments, the number of functions, and the speed of one core."""
     return {
         "segments": found.segments,
         "functions": found.workers,
@@ -115,7 +115,7 @@ def _per(dollars: float, quantity: float) -> float | None:
 
 
 def _import(found: LoadEstimate, source: str) -> dict[str, Any] | None:
-    """Return what DynamoDB's Import from S3 would do instead; null where it cannot, or is not cheaper."""
+    """Return DynamoDB's Import from S3 as an alternative; None if it is not possible, or not cheaper."""
     advised = import_from_s3(found, source)
     if advised is None:
         return None
@@ -124,7 +124,7 @@ def _import(found: LoadEstimate, source: str) -> dict[str, Any] | None:
 
 
 def provisioned(found: LoadEstimate) -> float:
-    """Return what the write units of table and indexes cost if provisioned at the last capacity."""
+    """Return the cost of the write units of table and indexes if the last capacity is provisioned."""
     last = found.scenarios[-1]
     return sum(
         provisioned_dollars(found.units_of_target(target), last.capacity.most, last.duration.seconds)
@@ -133,7 +133,7 @@ def provisioned(found: LoadEstimate) -> float:
 
 
 def stored_dollars(found: LoadEstimate) -> float:
-    """Return what the items cost a month in the table and in its indexes; DynamoDB adds 100 bytes to each."""
+    """Return the monthly cost of storing the items in the table and its indexes; DynamoDB adds 100 bytes to each."""
     sizes = found.sizes
     if not sizes:
         return 0.0
@@ -147,7 +147,7 @@ def count_of(found: LoadEstimate, of: str) -> Estimate:
 
 
 SHOWN_CHARGES = 4
-LEAST_SAVED = 0.01  # dollars: a table is not made by hand for less
+LEAST_SAVED = 0.01  # dollars: smaller savings are not worth creating a table by hand
 LIMITS = {
     "capacity": "write capacity",
     "hot_key": "one partition key",
@@ -158,7 +158,7 @@ LIMITS = {
 
 
 def estimate_lines(found: LoadEstimate, source: str, against: Iterable[str] = ()) -> Iterator[str]:
-    """Yield the page, line by line; `against` says what a table holds."""
+    """Yield the page, line by line; `against` are the lines of the comparison with a table."""
     files = "" if found.files == 1 else f"{found.files:,} files, "
     yield f"{source}: {files}{found.size_bytes:,} bytes, feed {found.feed_name}, table {found.feed.table}"
     yield _how_read(found)
@@ -240,7 +240,7 @@ def _costs(found: LoadEstimate) -> Iterator[str]:
 
 
 def _table_lines(table: TableFacts) -> Iterator[str]:
-    """Yield what a table has that adds to its bill."""
+    """Yield a line with the table's features that add to its cost."""
     has = [f"replicas in {', '.join(table.replicas)}, which the cost includes"] if table.replicas else []
     has += [f"the index {name}, which is in neither the feed nor the cost" for name in table.unnamed]
     has += ["a stream"] if table.has_stream else []
@@ -259,7 +259,7 @@ def _import_lines(found: LoadEstimate, source: str) -> Iterator[str]:
 
 
 def _quantity(quantity: float) -> str:
-    """Return a quantity with the digits that matter.
+    """Return a quantity with its significant digits.
 
     >>> _quantity(1234.5), _quantity(0.0011), _quantity(0.0000047)
     ('1,234', '0.0011', '< 0.0001')

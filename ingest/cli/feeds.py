@@ -1,4 +1,4 @@
-"""`ingest init`, `sniff` and `feeds`: feeds.toml: begun in a project of one's own, proposed for a file, and checked."""
+"""`ingest init`, `sniff` and `feeds`: create feeds.toml in a new project, propose a section for a file, check it."""
 
 import json
 import sys
@@ -49,7 +49,7 @@ INGEST ?= {checkout}
 synth deploy destroy:
 \t$(MAKE) -C $(INGEST) $@ FEEDS=$(CURDIR)/feeds.toml SETTINGS=$(CURDIR)/settings.json
 """
-NOT_A_CHECKOUT = "../csv-ingest"  # where a clone is expected by those who installed the command line alone
+NOT_A_CHECKOUT = "../csv-ingest"  # where the clone is expected if only the command line is installed
 
 
 def init(
@@ -85,7 +85,7 @@ def init(
 
 
 def _checkout() -> str:
-    """Return where make's targets are: this checkout, or where one is expected."""
+    """Return the path of the checkout with make's targets: this one, or the expected place of one."""
     return str(CHECKOUT) if (CHECKOUT / "app.py").exists() else NOT_A_CHECKOUT
 
 
@@ -127,7 +127,7 @@ def sniff(
     origin = extent(_base(file), row_counts.rows_read, is_whole=sample.is_whole)
     remarks = remarks_on(proposal, extent=origin, outcome=_outcome(row_counts, reasons))
     text = to_toml(feed, proposal.feed, remarks)
-    if proposal.feed.partition_key:  # else it is for the user to fill in, and refused until then
+    if proposal.feed.partition_key:  # otherwise the user must fill it in, and the feed is refused until then
         parse_feeds(text, origin="the proposal")
     if as_json:
         counts = {"rows_read": row_counts.rows_read, "rows_rejected": row_counts.rows_rejected}
@@ -138,7 +138,7 @@ def sniff(
 
 
 def _try(proposal: "Proposal") -> tuple[RowCounts, dict[str, int]]:
-    """Return what `check` would count in the sample, whose text is expanded and UTF-8 already, with usual line ends."""
+    """Return what `check` would count in the sample, whose text is already decompressed UTF-8 with usual line ends."""
     csv = {field: getattr(proposal.tested_feed.csv, field) for field in Csv.__struct_fields__}
     dialect = Csv(**csv | {"encoding": "utf-8", "compression": "none", "footer_lines": 0, "line_end": ""})
     feed = {field: getattr(proposal.tested_feed, field) for field in Feed.__struct_fields__}
@@ -203,7 +203,7 @@ feeds_app = app_of([check, schema], help="Check feeds.toml, or print its JSON Sc
 
 
 def _document(name: str, feed: Feed, *, aws: bool) -> dict[str, Any]:
-    """Return a feed's JSON document; `compared` says whether AWS was asked for its table."""
+    """Return a feed's JSON document; `compared` says whether it was compared with its table in AWS."""
     is_compared = aws and feed.existing
     return {
         "feed": name,
@@ -230,14 +230,14 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _differences(feed: Feed) -> Iterator[str]:
-    """Yield in a sentence each what is different about the table that exists."""
+    """Yield a sentence for each difference between the existing table and the feed."""
     from ingest.cli.aws import config, preparing, session
     from ingest.dynamodb.writers import WriterFactory
 
     try:
         with preparing(f"looking at the table {feed.table}"):
             table = WriterFactory(session(), config()).describe(feed)
-    except ServiceFault as fault:  # the other feeds' tables may be looked at
+    except ServiceFault as fault:  # the tables of other feeds may still be described
         yield str(fault)
         return
     yield from table_faults(map_columns(feed, listed_columns(feed)), table, but=feed.indexes)

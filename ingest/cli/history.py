@@ -59,7 +59,7 @@ _FILE_COLUMNS = (
 
 
 def print_counts(counts: list[DayCount], feeds: Mapping[str, Feed], form: str, *, with_cost: bool) -> None:
-    """Print counts and their total; JSON has about what they cost in any case."""
+    """Print counts and their total; JSON always has the approximate cost."""
     costs = [_dollars(count, feeds.get(count.feed)) for count in counts]
     if form == "csv":
         documents = [_with_dollars(*counted, with_cost=with_cost) for counted in zip(counts, costs, strict=True)]
@@ -80,7 +80,7 @@ def _with_dollars(count: DayCount, dollars: float, *, with_cost: bool) -> dict[s
 
 
 def print_files(ended: Iterable[tuple[str, Entry]], form: str) -> None:
-    """Print files one by one; a table is printed when all are known, because of its column widths."""
+    """Print files one by one; a table is printed when all files are known, because of its column widths."""
     documents = (_file_document(day, entry) for day, entry in ended)
     if form == "csv":
         _print_csv(documents, _file_document("", Entry(WorkItem(FileVersion("", "")), "")))
@@ -124,14 +124,14 @@ def _file_document(day: str, entry: Entry) -> dict[str, Any]:
 
 
 def _print_csv(documents: Iterable[dict[str, Any]], like: dict[str, Any]) -> None:
-    """Print documents as CSV, with the field names of one like them; why rows were skipped is not among those."""
+    """Print documents as CSV with the field names of `like`, which do not include the reasons for skipped rows."""
     rows = csv.DictWriter(sys.stdout, list(_flat(like)), extrasaction="ignore", lineterminator="\n")
     rows.writeheader()
     rows.writerows(map(_flat, documents))
 
 
 def _flat(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document with its error in two fields, as a CSV has it."""
+    """Return a document with its error in two fields, for CSV."""
     if "error" not in document:
         return document
     error = document["error"] or {"code": None, "message": None}

@@ -1,4 +1,4 @@
-"""`ingest check` and `ingest load`: whole files through the function's own code, without queue or stack."""
+"""`ingest check` and `ingest load`: process whole files with the function's own code, without queue or stack."""
 
 import contextlib
 import re
@@ -141,7 +141,7 @@ def load(
 
     @cache
     def begin() -> tuple[dict[str, str | None], ItemWriter, CheckTable]:
-        """Say where the rows go, once there is a file."""
+        """Open the table and print where the rows go, once there is a file."""
         (writer, check_table), place = open_table(target, chosen, budgets), table_place(chosen)
         if not as_json:
             console_on(sys.stdout).print(f"Table {target}{_in(place)}.", soft_wrap=True)
@@ -179,14 +179,14 @@ def load(
 def each_file(files: list[str], run: Callable[[str], int], *, as_json: bool) -> int:
     """Run a command for one file after the other; return the highest exit code.
 
-    Of several files, one that cannot be loaded is reported, and does not keep the others from it.
+    If one of several files cannot be loaded, that is reported, and the others are still processed.
     """
     highest = 0
     for file in files:
         try:
             code = run(file)
         except FileFault as fault:
-            if len(files) == 1 or isinstance(fault, TableKeysDiffer):  # the others' table is the same
+            if len(files) == 1 or isinstance(fault, TableKeysDiffer):  # the other files have the same table
                 raise
             code = fail(fault.code, str(fault), exit_code(fault), as_json=as_json, file=file)
         highest = max(highest, code)
@@ -197,13 +197,13 @@ ALL_REJECTED = 5  # an exit code
 
 
 def _all_rejected(about: About, fault: AllRowsRejected, *, as_json: bool) -> int:
-    """Print why a file whose rows are all rejects has failed, unless the document on stdout says so; return 5."""
+    """Print why a file with only rejects failed, unless the JSON document on stdout has the reason; return 5."""
     return ALL_REJECTED if as_json else fail(fault.code, f"{about.title}{fault}", ALL_REJECTED, as_json=False)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What came of a load: its row counts, and the fault if all rows were rejected."""
+    """The result of a load: its row counts, and the fault if all rows were rejected."""
 
     row_counts: RowCounts
     fault: AllRowsRejected | None = None
@@ -220,12 +220,12 @@ def run_load(
     stop: Callable[[], bool] = lambda: False,
     is_written: bool = False,
 ) -> LoadResult:
-    """Load a source to its end, until `stop`, or until it is known that all rows are rejects.
+    """Load a source to its end, until `stop` returns True, or until it is clear that all rows are rejects.
 
-    `is_written`: items say which version of the file they are from, and where `newest` is "file" it is the newest.
+    `is_written`: items name the version of the file they are from; with `newest = "file"`, it is the newest.
 
     Raises:
-        FileFault: it cannot be loaded for another reason.
+        FileFault: the file cannot be loaded for another reason.
     """
     now_s = time.time()
     with progress(show, source.size_bytes) as advance:
@@ -256,18 +256,18 @@ def run_load(
 
 
 def show_duplicates(duplicates: list[DuplicateRow], *, as_json: bool) -> None:
-    """Print the first duplicates of a file that has more than its feed allows, before the error says so."""
+    """Print the first duplicates of a file with more than its feed allows, before the error message."""
     if not as_json:
         print_duplicates(duplicates, None, console_on(sys.stdout))
 
 
 def table_place(feed: Feed) -> dict[str, str | None]:
-    """Return region and account of a feed's table, as far as they are known before anything is written."""
+    """Return the region and account of a feed's table, as far as known before the first write."""
     from ingest.cli.aws import account_id, preparing, session
 
     place = {"region": feed.region, "account": None}
     in_role = re.fullmatch(r"arn:[^:]+:iam::(\d+):.*", feed.role or "")
-    with contextlib.suppress(IngestError), preparing("looking up the account"):  # opening the table says what is wrong
+    with contextlib.suppress(IngestError), preparing("looking up the account"):  # opening the table reports errors
         place["region"] = feed.region or session().region_name
         place["account"] = in_role[1] if in_role else account_id()
     return place
@@ -275,7 +275,7 @@ def table_place(feed: Feed) -> dict[str, str | None]:
 
 @contextlib.contextmanager
 def _saying_where(sink: RejectFile, *, as_json: bool) -> Iterator[None]:
-    """Put the rejects of a load in place when it has ended; of one that does not, say where they are."""
+    """Move the rejects of a load to their final place when it ends; if it fails, print where they are."""
     try:
         yield
     except BaseException:
@@ -294,7 +294,7 @@ def _reject_paths(files: list[str], asked: Path | None, *, force: bool) -> dict[
     """Return where the rejects of each file go.
 
     Raises:
-        SettingsFault: two files would share one, or a file is there that must not be replaced.
+        SettingsFault: two files would share a path, or an existing file must not be replaced.
     """
     paths = {file: asked or Path(f"{'stdin' if file == STDIN else Path(file).name}.rejects.jsonl") for file in files}
     ((path, count),) = Counter(paths.values()).most_common(1)

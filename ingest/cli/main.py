@@ -1,8 +1,8 @@
 """The `ingest` command: inspect files, load them without the stack, and operate the deployed stack.
 
-The table of commands has the panel each is in and its line in `ingest --help`. One is imported when it is asked for. A
-command's help is the docstring of its function: a line, paragraphs, `Examples:`, and the exit codes it has beside those
-of all commands.
+The table of commands has each one's panel and line in `ingest --help`. A command is imported when it is called. Its
+help is the docstring of its function: a line, paragraphs, `Examples:`, and the exit codes that it has in addition to
+those of all commands.
 """
 
 import atexit
@@ -38,7 +38,7 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A command as `ingest --help` lists it; `place` is where its function, or its own group, is found."""
+    """A command as listed by `ingest --help`; `place` is the location of its function, or of its own group."""
 
     panel: str
     line: str
@@ -86,7 +86,7 @@ class Command(TyperCommand):
         super().__init__(*arguments, **named | {"help": text, "epilog": epilog})
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return what follows the command's name in its usage line."""
+        """Return the part of the usage line after the command's name."""
         return ["[OPTIONS]", *(str(param.metavar) for param in self.params if param.param_type_name == "argument")]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -106,7 +106,7 @@ def _option_row(option: Any, ctx: Any) -> tuple[str, str]:
 
 
 def exit_codes(own: str) -> str:
-    """Return the sentence of exit codes; `own` has those that mean something else, or something more, here.
+    """Return the sentence on exit codes; `own` has those that differ here, or are additional.
 
     >>> exit_codes("0 no rejects; 1 more than 0.1 % of the rows are rejected.")[:63]
     '0 no rejects; 1 more than 0.1 % of the rows are rejected; 2 inv'
@@ -126,7 +126,7 @@ def piped() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python prints an error at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python prints an error at exit
         raise typer.Exit(READER_GONE) from None
 
 
@@ -138,12 +138,12 @@ class CommandGroup(TyperGroup):
         self.commands = {name: TyperCommand(name, short_help=listed.line) for name, listed in COMMANDS.items()}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the command that is asked for, imported now."""
+        """Import and return the requested command."""
         name, _, rest = super().resolve_command(ctx, args)
-        return name, load_command(name) if name else None, rest  # none while a name is being completed
+        return name, load_command(name) if name else None, rest  # None during shell completion of a name
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; end as it should if what reads its output has ended."""
+        """Run the command; exit properly if the reader of its output has ended."""
         with piped():
             return super().invoke(ctx)
 
@@ -156,7 +156,7 @@ class CommandGroup(TyperGroup):
 
 
 def load_command(name: str) -> Any:
-    """Import a command of the table, and return it as typer has it."""
+    """Import a command of the table, and return it as a typer command."""
     module, _, attribute = COMMANDS[name].place.partition(":")
     found = getattr(import_module(f"ingest.cli.{module}"), attribute)
     command: Any = typer.main.get_command(found if isinstance(found, typer.Typer) else app_of([found]))
@@ -176,7 +176,7 @@ def app_of(functions: Iterable[Callable[..., Any]], **named: Any) -> typer.Typer
 
 def exit_code(error: IngestError) -> int:
     """Return the exit code of a fault."""
-    if isinstance(error, TableKeysDiffer):  # the feed is wrong, or the table that was named
+    if isinstance(error, TableKeysDiffer):  # the feed or the named table is wrong
         return 2
     if isinstance(error, (FileFault, ObjectSuperseded, StillLoading)):
         return 3
@@ -186,7 +186,7 @@ def exit_code(error: IngestError) -> int:
 def fail(code: str, sentence: str, exit_code: int, *, as_json: bool, file: str | None = None) -> int:
     """Print one sentence on stderr, or an error object on stdout; return the exit code.
 
-    `file` is the file it is about, where a command has several.
+    `file` is the file concerned, if a command has several.
     """
     if as_json:
         begin = {"file": file} if file else {}
@@ -214,7 +214,7 @@ _INTERRUPTED = {
     "undo": " Run it again to finish.",
 }
 WATCH = "2s"
-# Of Arrow's allocator: memory is taken as it is written to, and in small pieces: 24 MB less at the peak.
+# Arrow's allocator commits memory on first write, and in small pieces: 24 MB less at the peak.
 ALLOCATOR = {"MIMALLOC_ARENA_EAGER_COMMIT": "0", "MIMALLOC_ARENA_RESERVE": "64MiB"}
 _DURATION = re.compile(r"\d+(\.\d+)?[a-z]*")
 
@@ -226,7 +226,7 @@ def _print_version(is_asked: bool) -> None:
 
 
 def project_version() -> str:
-    """Return the version of the installed package, or that of the checkout this is."""
+    """Return the version of the installed package, or of this checkout."""
     import tomllib
     from importlib.metadata import PackageNotFoundError, version
 
@@ -254,14 +254,14 @@ def main() -> None:
 
 
 def _lighten_process() -> None:
-    """Make this process start and end sooner, in less memory; docs/decisions/0023 has the reasons.
+    """Make this process start and end faster, with less memory; docs/decisions/0023 has the reasons.
 
-    Here alone: what is done holds for a whole process, and only a process of this command is ours. No feed or command
-    names a user's own code, which could miss numpy.
+    Only here, because it affects the whole process, and only a process of this command is ours. Neither feeds nor
+    commands run users' own code, which could need numpy.
     """
-    gc.set_threshold(250_000)  # imports make half of that and no garbage, which was looked for 150 times
-    atexit.register(gc.freeze)  # after all other handlers: no look at every object of every module at the end
-    sys.modules["numpy"] = None  # type: ignore[assignment]  # pyarrow imports it if it can, and nothing here needs it
+    gc.set_threshold(250_000)  # imports create half as many objects and no garbage; the default ran 150 collections
+    atexit.register(gc.freeze)  # runs after all other handlers: no final collection over every module's objects
+    sys.modules["numpy"] = None  # type: ignore[assignment]  # pyarrow imports it if possible; nothing here needs it
     for name, value in ALLOCATOR.items():  # read by pyarrow when it is imported
         os.environ.setdefault(name, value)
 
@@ -271,7 +271,7 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
     as_json = "--json" in arguments
     try:
         code = app(with_watch_value(arguments), prog_name="ingest", standalone_mode=False)
-        if code == INTERRUPTED:  # typer's answer to Ctrl-C
+        if code == INTERRUPTED:  # typer's return value for Ctrl-C
             raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except IngestError as error:
@@ -280,7 +280,7 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         return fail(error.code, str(error), exit_code(error), as_json=as_json)
     except typer.TyperException as error:
         message = error.format_message()
-        if message.startswith("Usage: "):  # there was no command, so this is the help
+        if message.startswith("Usage: "):  # no command was given, so this is the help
             print(message, file=sys.stderr)
             return 2
         sentence = f"{message if message.endswith(('.', '?')) else message + '.'} See {_asked(arguments)} --help."
@@ -296,7 +296,7 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
 
 
 def with_watch_value(arguments: list[str]) -> list[str]:
-    """Return a command line where --watch has a value; users may leave it out.
+    """Return the command line with a value for --watch, which users may omit.
 
     >>> with_watch_value(["status", "--watch", "--feed", "orders"])
     ['status', '--watch', '2s', '--feed', 'orders']
@@ -310,7 +310,7 @@ def with_watch_value(arguments: list[str]) -> list[str]:
 
 
 def _asked(arguments: list[str]) -> str:
-    """Return the command a wrong command line is of."""
+    """Return the command of an invalid command line."""
     name, sub = [*arguments, "", ""][:2]
     if name not in COMMANDS:
         return "ingest"

@@ -48,7 +48,7 @@ DEFAULT_FEEDS = Path("feeds.toml")
 STDIN = "-"
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)  # a scheme of one letter is a drive of Windows
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)  # a scheme of one letter is a Windows drive
 _S3_ADDRESSES = (
     re.compile(r"(?P<bucket>[^/]+)\.s3[.-][^/]*amazonaws\.com(?:\.cn)?/(?P<key>[^?]+)"),
     re.compile(r"s3[.-][^/]*amazonaws\.com(?:\.cn)?/(?P<bucket>[^/]+)/(?P<key>[^?]+)"),
@@ -63,7 +63,7 @@ def file_name(text: str) -> str:
     ('s3://landing/orders/a.csv', 'orders/a.csv')
 
     Raises:
-        SettingsFault: it is another kind of URL, or an S3 URL with too few slashes; says what to write.
+        SettingsFault: it is another kind of URL, or an S3 URL with too few slashes; the message says what to write.
     """
     found = _URL.fullmatch(text)
     if not found:
@@ -91,7 +91,7 @@ def _instead_of(address: str, rest: str) -> str:
 
 
 def feed_of(feeds: Feeds, name: str | None, files: Sequence[str]) -> tuple[str, Feed]:
-    """Return the name and the feed of files: the one that is named, the only one, or that of their S3 keys.
+    """Return the name and feed of files: the named feed, the only one, or the one that their S3 keys belong to.
 
     Raises:
         SettingsFault: the feed does not exist, or there are several and none is named.
@@ -109,13 +109,13 @@ def feed_of(feeds: Feeds, name: str | None, files: Sequence[str]) -> tuple[str, 
 
 
 def seconds_of(text: str, option: str) -> float:
-    """Return a duration in seconds. It has a unit: s, m, h or d.
+    """Return a duration in seconds; the text must have a unit: s, m, h or d.
 
     >>> seconds_of("2h", "--older-than"), seconds_of("0.5s", "--older-than")
     (7200.0, 0.5)
 
     Raises:
-        SettingsFault: it is not a duration, or has no unit; names the option.
+        SettingsFault: it is not a duration, or has no unit; the message names the option.
     """
     found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smhd]?)", text.strip())
     if not found:
@@ -126,7 +126,7 @@ def seconds_of(text: str, option: str) -> float:
 
 
 def read_dialect(flags: dict[str, Any]) -> Csv:
-    r"""Return the dialect given by flags; those that are None were not given.
+    r"""Return the dialect given by flags; None means that a flag was not given.
 
     A character may be written as "\t" or "\x01"; "none" means no quote or escape character.
 
@@ -151,7 +151,7 @@ def _character(text: str) -> str:
 
 
 def _with_header(given: dict[str, Any]) -> dict[str, Any]:
-    """Add the header: a number of lines, or none. Names replace those of the header; given alone, there is none."""
+    """Add the header: a number of lines, or none. Names replace those of the header; names alone mean no header."""
     header, names = given.pop("header", None), given.pop("columns", None)
     if header is not None and not re.fullmatch("none|[0-9]+", header):
         raise SettingsFault(f"--header {header!r} is not valid; accepted are none and a number of header lines.")
@@ -161,6 +161,6 @@ def _with_header(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def refuse_without_consent(is_given: bool, *, as_json: bool, nothing: str) -> None:
-    """Refuse to go on where no one can be asked; `nothing` says what was not done."""
+    """Raise SettingsFault if confirmation is needed and no one can be asked; `nothing` says what was not done."""
     if not is_given and (as_json or not sys.stdin.isatty()):
         raise SettingsFault(f"Confirmation needs a terminal: add --yes, or look first with --dry-run. {nothing}")

@@ -14,19 +14,19 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally
 from ingest.rejects.reject import Document, DuplicateRow, Reject
 
-if TYPE_CHECKING:  # imported where it is drawn: a document of JSON needs none of it
+if TYPE_CHECKING:  # imported only where output is drawn: JSON needs none of it
     from rich.console import Console, ConsoleOptions, Group, RenderableType
     from rich.table import Table
     from rich.text import Text
 
 MOST_COLUMNS = 2000  # wider than an object key and its figures
-RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps all of it in the rejects file
+RAW_SHOWN = 500  # bytes of a raw record or characters of a value; the rejects file of `load` has all of it
 VALUE_SHOWN = 60  # characters of a value in a table
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a result is about, as documents have it; `file` is printed where a command has several."""
+    """The subject of a result, as in documents; `file` is printed if a command has several."""
 
     file: str
     document: Mapping[str, Any]
@@ -34,7 +34,7 @@ class About:
 
     @property
     def title(self) -> str:
-        """What the line of row counts begins with."""
+        """The beginning of the line of row counts."""
         return f"{self.file}: " if self.is_one_of_several else ""
 
 
@@ -50,7 +50,7 @@ def print_check(
 ) -> None:
     """Print the result of reading a file: row counts, a warning, operations, the first rejects and duplicates.
 
-    `fault`, if there is one, is a part of the document only.
+    `fault`, if any, is only in the JSON document.
     """
     hidden = row_counts.rows_rejected - len(tally.first)
     if as_json:
@@ -88,7 +88,7 @@ def print_duplicates(duplicates: Sequence[DuplicateRow], row_counts: RowCounts |
 
 
 def duplicates_view(documents: Sequence[Document]) -> "Group":
-    """Return a table of the first duplicates, a column for each key attribute, and what it shows."""
+    """Return a table of the first duplicates, with a column for each key attribute, and an explanation."""
     from rich.console import Group
     from rich.text import Text
 
@@ -104,7 +104,7 @@ def duplicates_view(documents: Sequence[Document]) -> "Group":
 
 
 def without_file(document: Document) -> Document:
-    """Return a reject or duplicate as it is kept, without the file it is of."""
+    """Return a stored reject or duplicate without its file."""
     return {name: value for name, value in document.items() if name != "file"}
 
 
@@ -119,7 +119,7 @@ def print_load(
 ) -> None:
     """Print the row counts of a load, its duration, where the rejects are, and the first duplicates.
 
-    Of one that failed it prints the first rejects, too.
+    If the load failed, also print the first rejects.
     """
     where = str(rejects.path) if row_counts.rows_rejected else None
     if as_json:
@@ -148,9 +148,9 @@ def print_load(
 
 @contextmanager
 def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[RowCounts], None]]:
-    """Show a progress bar on stderr while a file is read, if that is a terminal; yield the function that moves it.
+    """Show a progress bar while a file is read, if stderr is a terminal; yield the function that advances it.
 
-    `size_bytes` is 0 where it is not known.
+    `size_bytes` is 0 if unknown.
     """
     if what is None or not sys.stderr.isatty():
         yield lambda row_counts: None
@@ -181,7 +181,7 @@ def _console(stream: TextIO, width: int | None = None) -> "Console":
     from rich.console import Console
 
     class Piped(Console):
-        """A console that leaves it to the command what a reader that has ended means."""
+        """A console that lets the command handle a reader that has ended."""
 
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
@@ -211,7 +211,7 @@ def row_counts_sentence(row_counts: RowCounts, written: str = "written") -> str:
 
 
 def _skipped(row_counts: RowCounts) -> str:
-    """Return how many rows were skipped, and why; nothing if none was."""
+    """Return how many rows were skipped, and why; an empty text if none was."""
     whys = ", ".join(f"{count:,} {why}" for why, count in row_counts.skipped.items())
     return f" + {row_counts.rows_skipped:,} skipped ({whys})" if whys else ""
 
@@ -259,7 +259,7 @@ def printable(value: Any) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 
-SHORTEST, PLEASANT = 12, 20  # characters of a key: at least, and before columns are dropped in its favour
+SHORTEST, PLEASANT = 12, 20  # characters of a key: the minimum, and the width for which columns are dropped
 GAP = 2
 Cell: TypeAlias = "str | Text"
 Row = Mapping[str, Cell]
@@ -267,19 +267,19 @@ Row = Mapping[str, Cell]
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A column of a table. Where space is short, columns with the highest `may_go` are dropped first; 0 is kept."""
+    """A column of a table. If space is short, those with the highest `may_go` are dropped first; 0 is never dropped."""
 
     name: str
     kind: Literal["figure", "word", "words", "key"] = "figure"
     may_go: int = 0
 
     def least(self, rows: Sequence[Row], key: int = SHORTEST) -> int:
-        """Return how many characters it needs: figures and words are never broken, keys only beyond this length."""
+        """Return the minimum width in characters: figures and words are never broken, keys only beyond length `key`."""
         longest = max(len(part) for row in rows for part in self._parts(str(row[self.name])))
         return max(len(self.name), min(longest, key) if self.kind == "key" else longest)
 
     def most(self, rows: Sequence[Row]) -> int:
-        """Return how many characters it has with nothing broken."""
+        """Return the width in characters with nothing broken."""
         return max(len(self.name), *(len(str(row[self.name])) for row in rows))
 
     def _parts(self, text: str) -> list[str]:
@@ -287,7 +287,7 @@ class TableColumn:
 
 
 class FittingTable:
-    """A table without its empty columns, and without those that do not fit the terminal."""
+    """A table without empty columns, and without those that do not fit the terminal."""
 
     def __init__(self, columns: Sequence[TableColumn], rows: Sequence[Row], title: str | None = None) -> None:
         self._columns = [column for column in columns if any(row[column.name] for row in rows)]

@@ -1,4 +1,4 @@
-"""`ingest preview`: files' rows as they would be written."""
+"""`ingest preview`: prints the rows of files as they would be written."""
 
 import csv
 import sys
@@ -160,19 +160,19 @@ class PreviewWriter:
         return csv.writer(SimpleNamespace(write=lambda line: self._stream.write(line.removesuffix("\r\n") + "\n")))
 
     def finish(self) -> None:
-        """Flush what is buffered."""
+        """Flush buffered output."""
         self._stream.flush()
 
 
 def shows_operations(feed: Feed) -> bool:
-    """Return whether items of a feed are shown with their operations: not where all of them are put."""
+    """Return whether a feed's items are shown with their operations; False if all of them are puts."""
     return feed.write != "put" or feed.operation is not None
 
 
 def change_lines(items: Items, feed: Feed) -> Iterator[str]:
-    """Yield a line of JSON for each item: the item as it is sent, in what would be done with it if that is not a put.
+    """Yield a line of JSON for each item as it is sent; with its operation, unless the feed only puts items.
 
-    Of one that is deleted there are the key and the version; what an update removes has a list of its own.
+    A deleted item has only its key and version; the attributes that an update removes are in a separate list.
     """
     if not shows_operations(feed):
         yield from map(str, item_json(items).to_pylist())

@@ -1,6 +1,6 @@
-"""`ingest redrive`, `pause` and `resume`: dead letters sent back to the queue, and whether its messages are processed.
+"""`ingest redrive`, `pause` and `resume`: send dead letters back to the queue; stop and start message processing.
 
-Before any is sent, redrive shows why each was dead-lettered.
+Redrive shows why each message was dead-lettered before it sends any.
 """
 
 import json
@@ -22,7 +22,7 @@ from ingest.contract import NO_FEED
 from ingest.errors import NoFeed, SettingsFault
 from ingest.recovery.redrive import UNKNOWN, Choice, Found, Redrive
 
-SENTENCES = 3  # of one reason
+SENTENCES = 3  # shown for each reason
 _COLUMNS = (
     TableColumn("", "word"),
     TableColumn("dead letter", "key"),
@@ -33,7 +33,7 @@ _COLUMNS = (
 
 
 def show(found: list[Found], now_s: float, *, discard: bool = False) -> None:
-    """Print how many there are for each reason, each reason's sentences, and then the dead letters."""
+    """Print the number of dead letters by reason, each reason's sentences, and then the dead letters."""
     console = line_console(sys.stdout)
     if not found:
         console.print("The dead-letter queue is empty.")
@@ -50,7 +50,7 @@ def show(found: list[Found], now_s: float, *, discard: bool = False) -> None:
 
 
 def _sentences(reason: str, found: list[Found]) -> Iterator[str]:
-    """Yield the sentences of one reason's dead letters, the most frequent first."""
+    """Yield the sentences for the dead letters of one reason, the most frequent first."""
     why = Counter(one.diagnosis.why for one in found if one.diagnosis.reason == reason)
     yield from (f"  {reason}: {sentence}" for sentence, _ in why.most_common(SENTENCES))
     if len(why) > SENTENCES:
@@ -58,7 +58,7 @@ def _sentences(reason: str, found: list[Found]) -> Iterator[str]:
 
 
 def print_done(found: list[Found], done: int, *, verb: str, dry_run: bool, as_json: bool) -> None:
-    """Print the result: `done` of the dead letters were sent, or deleted."""
+    """Print the result: `done` is the number of dead letters that were sent or deleted."""
     chosen = sum(one.is_chosen for one in found)
     if as_json:
         counts = {"dry_run": dry_run, "messages_found": len(found), "messages_chosen": chosen}
@@ -174,10 +174,10 @@ def redrive(
 
 
 def _feed_of(stack: DeployedStack, path: Path | None, asked: str | None) -> Callable[[str], str | None]:
-    """Return a function that finds the feed of a key; None where no feeds are known, and none was asked for.
+    """Return a function that finds the feed of a key; it returns None if no feeds are known and none was requested.
 
     Raises:
-        SettingsFault: the feed that was asked for does not exist.
+        SettingsFault: the requested feed does not exist.
     """
     try:
         feeds = feeds_of(stack, path).known

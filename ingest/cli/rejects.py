@@ -1,4 +1,4 @@
-"""`ingest rejects`: the rejected rows of a file, as a table, or as a CSV to fix and upload again; its duplicates."""
+"""`ingest rejects`: shows a file's rejected rows as a table, or as a CSV to fix and upload; also its duplicates."""
 
 import json
 import sys
@@ -81,7 +81,7 @@ def rejects(
 
 
 def print_csv(kept: RejectReader, entry: Entry, reason: str | None, limit: int | None) -> None:
-    """Print the raw rows as bytes; say on stderr how many are missing, and why."""
+    """Print the raw rows as bytes; print on stderr how many are missing, and why."""
     left_out = 0
 
     def should_continue(document: Document) -> bool:
@@ -115,7 +115,7 @@ def print_json(kept: RejectReader, entry: Entry, reason: str | None, limit: int 
 
 
 def print_view(kept: RejectReader, entry: Entry, reason: str | None, limit: int) -> None:
-    """Print how many were rejected for each reason, and a table of the first."""
+    """Print the number of rejects by reason, and a table of the first ones."""
     found = _of(kept, entry, reason)
     first = list(islice(found, limit))
     counts = Counter(document["reason"] for document in first)
@@ -162,10 +162,10 @@ def _count_of(row_counts: RowCounts) -> str:
 
 
 def _duplicates(kept: RejectReader, entry: Entry) -> list[Document]:
-    """Return the duplicates that are kept of a file.
+    """Return the stored duplicates of a file.
 
     Raises:
-        FileMissing: it has some, and none are kept.
+        FileMissing: the file has duplicates, but none are stored.
     """
     file, count = entry.work.file, entry.row_counts.rows_superseded
     found = kept.duplicates(file)

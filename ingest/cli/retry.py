@@ -1,6 +1,6 @@
-"""`ingest retry` and `undo`: new attempts at a file: to load it again, or to delete the items that still name it.
+"""`ingest retry` and `undo`: start a new attempt that loads a file again, or deletes the items that still name it.
 
-A retry begins at the file's start or at its checkpoint.
+A retry starts at the beginning of the file or at its checkpoint.
 """
 
 import json
@@ -67,7 +67,7 @@ def retry(
 
 
 def retry_sentences(retried: Retried) -> Iterator[str]:
-    """Yield the sentences about what was done."""
+    """Yield the sentences about the retry."""
     file = retried.file
     if retried.ended:
         yield f"The attempt {retried.ended.version}, which no worker held, is SUPERSEDED."
@@ -79,7 +79,7 @@ def retry_sentences(retried: Retried) -> Iterator[str]:
 
 
 def retry_document(retried: Retried, start: str) -> dict[str, Any]:
-    """Return what was done as a JSON document."""
+    """Return the retry as a JSON document."""
     return {
         "file": retried.file.url,
         "version": retried.file.version,
@@ -152,7 +152,7 @@ def undo_sentences(undoing: Undoing) -> Iterator[str]:
 
 
 def undo_document(undoing: Undoing, begun: FileVersion | None, *, dry_run: bool) -> dict[str, Any]:
-    """Return what is undone as a JSON document."""
+    """Return the undo as a JSON document."""
     return {
         "file": undoing.last.work.file.url,
         "version": begun.version if begun else None,
@@ -171,5 +171,5 @@ def _print(lines: Iterator[str] | list[str]) -> None:
 
 
 def _finding() -> Any:
-    """Return what asks S3 for exactly one version of an object."""
+    """Return a function that looks up exactly one version of an object in S3."""
     return S3Objects(client=client("s3", "preparing to look at the object"), clock=Clock()).find

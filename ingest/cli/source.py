@@ -1,4 +1,4 @@
-"""What the command line reads from and writes to: local paths, S3 objects, tables by name."""
+"""The sources and targets of the command line: local paths, S3 objects, tables by name."""
 
 import secrets
 import sys
@@ -25,10 +25,10 @@ from ingest.items.mapping import Mapping
 
 
 def open_source(text: str) -> Source:
-    """Return the bytes of a local path, an s3:// URL or standard input. AWS settings come from botocore's own chain.
+    """Return a local path, an s3:// URL or standard input as a source. AWS settings come from botocore's own chain.
 
     Raises:
-        FileMissing: it is not there, or is a directory.
+        FileMissing: it does not exist, or is a directory.
         SettingsFault: the URL has no bucket or no key, or AWS settings are wrong.
     """
     name = file_name(text)
@@ -54,7 +54,7 @@ CheckTable = Callable[[Mapping], None]
 
 
 def open_budgets(limits: dict[str, TableLimits], stack: str | None) -> "WriteBudgets":
-    """Return the write budgets of tables, shared with all that write to them for a stack; without one, with no one."""
+    """Return the write budgets of tables, shared with all writers of a stack; without a stack, they are not shared."""
     from ingest.dynamodb.budget.holder import OwnStore, WriteBudgets
 
     return WriteBudgets(limits, partial(_ledger_budgets, stack) if stack else OwnStore, parks=False)
@@ -67,11 +67,11 @@ def _ledger_budgets(stack: str) -> "TableBudgets":
 
 
 def open_tables(name: str, budgets: "WriteBudgets | None" = None) -> "WriterFactory":
-    """Return what writes to tables, reads from them and describes them. `budgets` are the tables' write budgets.
+    """Return a factory that makes writers and readers of tables and describes them. `budgets` are their write budgets.
 
-    No AWS call is made before the first item, or the first description. `name` is the table that faults are about.
+    No AWS call is made before the first item, or the first description. `name` is the table named in faults.
     """
-    # AWS's library is imported where it is used: files on this machine need none of it.
+    # AWS's library is imported only where it is used: local files do not need it.
     from ingest.cli.aws import config, preparing, session
     from ingest.dynamodb.budget.holder import NO_BUDGETS
     from ingest.dynamodb.writers import WriterFactory
@@ -81,7 +81,7 @@ def open_tables(name: str, budgets: "WriteBudgets | None" = None) -> "WriterFact
 
 
 def open_table(name: str, feed: Feed, budgets: "WriteBudgets | None" = None) -> tuple[ItemWriter, CheckTable]:
-    """Return a writer to a table, of the kind the feed names, and what compares its keys with a mapping's.
+    """Return the feed's kind of writer for a table, and a function that compares the table's keys with a mapping's.
 
     No AWS call is made before the first item, or the first comparison. `budgets` are the tables' write budgets.
     """
@@ -100,7 +100,7 @@ def _check_keys(tables: "WriterFactory", name: str, feed: Feed, mapping: Mapping
 
 
 def asked_check(feed: Feed, table: str | None, *, aws: bool) -> CheckTable:
-    """Return what compares a mapping with the keys of the table that --table or --aws asks for; with none, nothing."""
+    """Return a function that compares a mapping with the table of --table or --aws; without these it does nothing."""
     return open_table(table or feed.table, feed)[1] if table or aws else lambda mapping: None
 
 
@@ -109,7 +109,7 @@ def _warn(sentence: str) -> None:
 
 
 class OperationTally:
-    """An `ItemWriter` that writes nothing and counts what would be done."""
+    """An `ItemWriter` that writes nothing and counts the operations."""
 
     stats = NOTHING_WRITTEN
 
@@ -124,7 +124,7 @@ class OperationTally:
 
 
 class StandardInput:
-    """The bytes of standard input: read as far as they are asked for, and kept in a file for who asks again."""
+    """The bytes of standard input: read only as far as requested, and kept in a file so that they can be read again."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -172,14 +172,14 @@ def _open_object(file: FileVersion) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The files that are read, and those that are only counted."""
+    """The files to read, and those to count only."""
 
     read: tuple[Source, ...]
     unread: tuple[Source, ...]
 
 
 def find_sources(text: str) -> list[Source]:
-    """Return the file of that name, or all that match a pattern (`*`, `?`) or a folder (`/`), without empty ones.
+    """Return the file of that name, or all files that match a pattern (`*`, `?`) or a folder (`/`), without empty ones.
 
     Raises:
         FileMissing: no file matches.

@@ -1,6 +1,6 @@
 """The parts of the deployed stack, for the command line.
 
-The stack is found by its CloudFormation outputs, or by the variables that its function has.
+The stack is found by its CloudFormation outputs, or by the environment variables of its function.
 """
 
 import os
@@ -44,13 +44,13 @@ _VARIABLES = {
     Output.LANDING_BUCKET: Env.LANDING_BUCKET,
     Output.REJECTS_BUCKET: Env.REJECTS_BUCKET,
 }
-_ALL_VARIABLES = {**_VARIABLES, Output.DEAD_LETTER_URL: Env.DEAD_LETTER_URL}  # only `redrive` needs the last
+_ALL_VARIABLES = {**_VARIABLES, Output.DEAD_LETTER_URL: Env.DEAD_LETTER_URL}  # only `redrive` needs the last one
 
 
 class DeployedStack:
-    """A deployed stack and its parts. CloudFormation is asked once, and only if a variable is missing.
+    """A deployed stack and its parts. CloudFormation is queried once, and only if a variable is missing.
 
-    A stack that is named on the command line wins over variables.
+    A stack named on the command line takes precedence over variables.
     """
 
     def __init__(self, option: str | None) -> None:
@@ -59,7 +59,7 @@ class DeployedStack:
 
     @property
     def landing_bucket(self) -> str:
-        """The bucket files are dropped in."""
+        """The bucket that files are uploaded to."""
         return self._find(Output.LANDING_BUCKET)
 
     @property
@@ -85,7 +85,7 @@ class DeployedStack:
 
     @cached_property
     def budgets(self) -> TableBudgets:
-        """The ledger's write budgets, for who writes to tables: by a client that gives up soon."""
+        """The ledger's write budgets, for commands that write to tables; the client has short time-outs."""
         from ingest.dynamodb.budget.holder import BUDGET_CONFIG
 
         name = self._find(Output.LEDGER_TABLE)
@@ -95,12 +95,12 @@ class DeployedStack:
 
     @cached_property
     def ended_files(self) -> EndedFiles:
-        """The ledger's entries of files that have ended, read in large numbers."""
+        """The ledger's entries of files that have ended, for bulk reads."""
         return EndedFiles(self.ledger.table)
 
     @cached_property
     def queue(self) -> SqsQueue:
-        """The queue, to send to: the command line does not dead-letter messages."""
+        """The queue, for sending only: the command line does not dead-letter messages."""
         url = self._find(Output.QUEUE_URL)
         return SqsQueue(client=client("sqs", "preparing to send messages"), url=url, dead_letter_url="")
 
@@ -127,8 +127,8 @@ class DeployedStack:
         return EventSource(client=client("lambda", "preparing to look at the function"), function=name, clock=Clock())
 
     def _ledger_days(self) -> float:
-        """Return how long entries are kept, by the stack's setting; a stack deployed before it had one keeps them as
-        long as new ones do."""
+        """Return how long entries are kept, in days, by the stack's setting; a stack deployed before this setting
+        existed uses its default."""
         if not self._is_named and os.environ.get(Env.LEDGER_TABLE):
             return float(os.environ.get(Env.LEDGER_DAYS, KEEP_DAYS))
         return float(self._outputs.get(Output.LEDGER_DAYS, KEEP_DAYS))
@@ -175,7 +175,7 @@ def _is_missing(error: ClientError) -> bool:
 
 
 class NoMetrics:
-    """A `MetricSink` that drops metrics: no log is read for them here. Events are still sent."""
+    """A `MetricSink` that drops metrics, because no log is parsed for them here. Events are still sent."""
 
     def put(self, feed: str, values: Mapping[str, Value]) -> None:
         """Do nothing."""
@@ -183,20 +183,20 @@ class NoMetrics:
 
 @dataclass(frozen=True, slots=True)
 class StackFeeds:
-    """The feeds of a stack: those `deployed`, and all that files in the ledger may have, the deployed ones first."""
+    """The feeds of a stack: those `deployed`, and all `known` ones, which ledger files may have; deployed first."""
 
     deployed: Feeds
     known: Feeds
 
 
 def feeds_of(stack: DeployedStack, path: Path | None) -> StackFeeds:
-    """Return the feeds of a file, or, if none is named, those that the function keeps in the ledger.
+    """Return the feeds in the file at `path`, or without a path those that the function keeps in the ledger.
 
-    Until it has run first there are none: then those of the local feeds.toml are taken. Where that differs from what is
-    deployed, a line on stderr says so.
+    Before the function's first run there are none; then those of the local feeds.toml are used. If feeds.toml differs
+    from the deployed feeds, a line on stderr says so.
 
     Raises:
-        SettingsFault: the file cannot be used; or the stack has another version than this program.
+        SettingsFault: the file is invalid, or the stack has another version than this program.
     """
     kept = {} if path else stack.ledger.queries.feeds()
     if not any(feed.is_deployed for feed in kept.values()):
@@ -209,7 +209,7 @@ def feeds_of(stack: DeployedStack, path: Path | None) -> StackFeeds:
 
 
 def _readable(item: tuple[str, KeptFeed]) -> tuple[str, Feed | None]:
-    """Return a feed, perhaps of long ago; None if this version does not know such a one."""
+    """Return a stored feed, perhaps an old one; None if this version cannot read it."""
     try:
         return item[0], LoadSettings.read(item[1].text).feed
     except SettingsFault:
@@ -217,7 +217,7 @@ def _readable(item: tuple[str, KeptFeed]) -> tuple[str, Feed | None]:
 
 
 def _warn_of_other(deployed: Mapping[str, Feed]) -> None:
-    """Say on stderr which feeds of the local feeds.toml are not as they are deployed."""
+    """Print on stderr which feeds of the local feeds.toml differ from the deployed ones."""
     try:
         local = read_feeds(DEFAULT_FEEDS).feeds if DEFAULT_FEEDS.exists() else deployed
     except SettingsFault:
@@ -232,7 +232,7 @@ def _warn_of_other(deployed: Mapping[str, Feed]) -> None:
 
 
 def services_of(stack: DeployedStack, clock: Clock, log: Log = lambda message, fields: None) -> Services:
-    """Return the services of a deployed stack for an operator's command; what would be logged goes to `log`."""
+    """Return the services of a deployed stack for an operator's command; log messages go to `log`."""
     bucket = stack.rejects_bucket
     return Services(
         ledger=stack.ledger,

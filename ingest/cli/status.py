@@ -1,6 +1,6 @@
-"""`ingest status`: the files that are open or have ended; with FILE its versions, and the segments of one of them.
+"""`ingest status`: shows files that are open or have ended; with FILE its versions, and the segments of one of them.
 
-Other commands find files here, too.
+Other commands look up files with this module, too.
 """
 
 import json
@@ -159,7 +159,7 @@ def find_versions(stack: DeployedStack, name: str) -> list[Entry]:
     `name` is s3://bucket/key, or a key in the landing bucket.
 
     Raises:
-        FileMissing: the ledger has none.
+        FileMissing: the ledger has no entry for the file.
         SettingsFault: the URL has no key.
     """
     bucket, key = place_of(stack, name)
@@ -191,7 +191,7 @@ def place_of(stack: DeployedStack, text: str) -> tuple[str, str]:
     """Return bucket and key of a file as commands take it.
 
     Raises:
-        SettingsFault: the URL is not one of S3, or has no key.
+        SettingsFault: it is not an S3 URL, or has no key.
     """
     name = file_name(text)
     if not name.startswith("s3://"):
@@ -209,7 +209,7 @@ def _names(file: FileVersion) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All versions of a file, the oldest first; the segments and the first duplicates of the chosen one."""
+    """All versions of a file, the oldest first; and the segments and first duplicates of the chosen version."""
 
     versions: tuple[FileView, ...]
     chosen: FileView
@@ -219,7 +219,7 @@ class History:
 
 
 def find_history(stack: DeployedStack, name: str, version: str | None, *, now_s: float) -> History:
-    """Return what is known about a file: s3://bucket/key, or a key in the landing bucket.
+    """Return all that the ledger has about a file, given as s3://bucket/key or as a key in the landing bucket.
 
     Raises:
         FileMissing: the ledger has no entry for it.
@@ -280,7 +280,7 @@ def _segment_document(entry: Entry, now_s: float) -> dict[str, Any]:
 
 
 def _lines(view: FileView, now_s: float) -> list[str]:
-    """Return the lines about a version; what is not known is left out."""
+    """Return the lines about a version, without unknown values."""
     entry, file = view.entry, view.entry.work.file
     size = "" if file.size_bytes is None else f", {file.size_bytes:,} bytes"
     ended = "" if entry.ended_s is None else f", ended {time_text(entry.ended_s)}"
@@ -305,7 +305,7 @@ def _in_segments(entry: Entry) -> str:
 
 
 def _parked(view: FileView) -> str:
-    """Return how many segments wait for the write budget, if any does."""
+    """Return how many segments wait for the write budget; an empty text if none does."""
     return f"{view.parked} segment(s) waiting for the write budget" if view.parked else ""
 
 

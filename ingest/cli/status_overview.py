@@ -1,6 +1,6 @@
 """The files that `ingest status` shows: queried from the ledger by feed, status and day, no more than are shown.
 
-And what is printed of them: a table, or one JSON document.
+Also their output: a table, or one JSON document.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ class StatusLedger(Protocol):
     """The ledger's queries that are used here."""
 
     def open_files(self, feed: str, *, newest_first: bool = False) -> Iterator[Entry]:
-        """Yield the files of a feed whose outcome was not reported yet."""
+        """Yield the files of a feed whose outcome has not been reported yet."""
 
     def ended_files(self, feed: str, status: str, day: str, *, newest_first: bool = False) -> Iterator[Entry]:
         """Yield the files of a feed that ended with a status on a day."""
@@ -50,7 +50,7 @@ class FileView:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Files at one moment; `is_cut` if there are more than these."""
+    """Files at one moment; `is_cut`: there are more files than these."""
 
     files: tuple[FileView, ...]
     is_cut: bool
@@ -91,7 +91,7 @@ class StatusQuery:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether only some of the files that are open or ended today are to be shown, or those of another day."""
+        """Whether to show only some of the files that are open or ended today, or those of another day."""
         return (self.feed, self.status, self.day) != (None, None, None)
 
     @property
@@ -114,7 +114,7 @@ def look(ledger: StatusLedger, question: StatusQuery, *, now_s: float) -> Overvi
 
 
 def view_of(ledger: StatusLedger, entry: Entry, feeds: Feeds | None, *, now_s: float) -> FileView:
-    """Return a file with its progress; an open one's segments are queried for it."""
+    """Return a file with its progress; for an open file this queries its segments."""
     is_split = is_open(entry.status) and entry.segments > 0
     segments = list(ledger.segments(entry.work.file)) if is_split else []
     feed = feeds.feeds.get(entry.feed) if feeds else None
@@ -238,13 +238,13 @@ def _cells(view: FileView) -> dict[str, str | Text]:
 
 
 def status_text(entry: Entry) -> Text:
-    """Return a status in its colour; that of an undo is marked as such."""
+    """Return a status in its colour; an undo is marked as such."""
     name = f"undo {entry.status}" if entry.work.file.undo else entry.status
     return Text(name, style=_COLOURS.get(entry.status, ""))
 
 
 def status_and_error(entry: Entry) -> Text:
-    """Return a status with the file's error code, or that of a warning, if there is one; or what it waits for."""
+    """Return a status with the code of the file's error or warning, if any; or what the file waits for."""
     if waits := waits_for(entry):
         return Text(waits, style=_COLOURS[Status.WAITING])
     code = entry.error_code or (entry.row_counts.warning() or {}).get("code")
@@ -252,12 +252,12 @@ def status_and_error(entry: Entry) -> Text:
 
 
 def waits_for(entry: Entry) -> str:
-    """Return what a file or segment waits for, if that is known."""
+    """Return what a file or segment waits for; an empty text if it does not wait."""
     return "waiting for the write budget" if entry.is_parked else ""
 
 
 def share_text(share: float | None) -> str:
-    """Return a share in per cent; 100 % only when all is done.
+    """Return a share in per cent; 100 % only if everything is done.
 
     >>> share_text(0.99999), share_text(1.0), share_text(None)
     ('99.9 %', '100 %', '')
@@ -268,12 +268,12 @@ def share_text(share: float | None) -> str:
 
 
 def skipped_text(row_counts: RowCounts) -> str:
-    """Return how many rows were skipped; nothing if none was."""
+    """Return how many rows were skipped; an empty text if none was."""
     return f"{row_counts.rows_skipped:,}" if row_counts.rows_skipped else ""
 
 
 def segments_text(entry: Entry) -> str:
-    """Return how many segments are done, of how many; "…" while more are planned."""
+    """Return the number of segments done and in all; with "…" while more are being planned."""
     return f"{entry.segments_done}/{entry.segments}{'…' * _is_planning(entry)}" if entry.segments else ""
 
 

@@ -1,4 +1,4 @@
-"""`ingest top`: the live view of the stack, and the keys that refresh and end it."""
+"""`ingest top`: the live view of the stack, and the keys that refresh and quit it."""
 
 import contextlib
 import json
@@ -82,21 +82,21 @@ def keep_showing(
 
 
 class Sleeper(Protocol):
-    """The part of a clock that waiting uses."""
+    """The part of a clock that is needed for waiting."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
 
 
 class Keys:
-    """Waits for keys on a file descriptor, or only waits if it is None."""
+    """Waits for keys on a file descriptor; if that is None, it only waits."""
 
     def __init__(self, descriptor: int | None, clock: Sleeper) -> None:
         self._descriptor = descriptor
         self._clock = clock
 
     def wants_to_quit(self, seconds: float) -> bool:
-        """Wait until the time is over or a key is pressed; return whether it was q. Any other key ends the wait."""
+        """Wait until the time is over or a key is pressed; return whether the key means quit. Others end the wait."""
         if self._descriptor is None:
             self._clock.sleep(seconds)
             return False
@@ -106,7 +106,7 @@ class Keys:
 
 @contextlib.contextmanager
 def keys(clock: Sleeper) -> Iterator[Keys]:
-    """Yield the keys of standard input; afterwards the terminal is as it was before."""
+    """Yield the keys of standard input; restore the terminal afterwards."""
     try:
         import termios
         import tty
@@ -119,7 +119,7 @@ def keys(clock: Sleeper) -> Iterator[Keys]:
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     try:
-        tty.setcbreak(descriptor, termios.TCSADRAIN)  # keep what was typed before
+        tty.setcbreak(descriptor, termios.TCSADRAIN)  # keeps keys typed before
         yield Keys(descriptor, clock)
     finally:
         with contextlib.suppress(termios.error):

@@ -1,4 +1,4 @@
-"""The state `ingest top` shows, read from the ledger, the queues and CloudWatch; and what `--once --json` prints of it.
+"""The state that `ingest top` shows, read from the ledger, the queues and CloudWatch; and its JSON document.
 
 The keys of that document are stable (docs/json.md).
 """
@@ -21,16 +21,16 @@ from ingest.queue.sqs import Depth, queue_depth
 
 OPEN_FILES = 20
 ENDED_FILES = 5
-LIVE_S = 12.0  # a worker writes its entry every 5 s; its clock may be wrong by some
+LIVE_S = 12.0  # a worker writes its entry every 5 s, and its clock may be off by a few
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetUse:
-    """The write budget of a table: units a second that hold now, those that are used, and how many workers share it.
+    """The write budget of a table: the current limit in units a second, the use, and how many workers share it.
 
-    `limit` is as feeds.toml has it: a number, or a share of what the table can take. By the entries that were written
-    last: `ingest load` is in them, and the delay is a few seconds. `parked` counts the files and segments, of the open
-    files shown, that too many workers would share it for: their messages come back after a minute.
+    `limit` is as in feeds.toml: a number, or a share of the table's capacity. The other values come from the workers'
+    latest entries: `ingest load` is included, and the delay is a few seconds. `parked` counts the files and segments,
+    among the open files shown, that too many workers would share the budget for: their messages return after a minute.
     """
 
     table: str
@@ -41,7 +41,7 @@ class BudgetUse:
 
     @staticmethod
     def of(table: str, found: TableBudget, now_s: float, parked: int) -> "BudgetUse":
-        """Return that of a table which has limits."""
+        """Return the budget use of a table with limits."""
         live = [entry for entry in found.entries.values() if now_s - entry.written_s < LIVE_S]
         limit = limits_from(found.limits or "").units_at(now_s)
         return BudgetUse(table, limit, sum(entry.used_per_s for entry in live), len(live), parked)
@@ -70,9 +70,9 @@ class StackHealth:
 
     @property
     def drain_s(self) -> float | None:
-        """Seconds until all is done at the present rates: of finished messages, and of each open file.
+        """Seconds until everything is done, at the current rates of finished messages and of each open file.
 
-        0 when everything is done; None without progress or without enough data.
+        0 if everything is done; None without progress or without enough data.
         """
         if not self.queue.all and not self.open.files:
             return 0.0
@@ -86,7 +86,7 @@ class StackHealth:
 
 
 class Watcher:
-    """Reads the state of a deployed stack, as often as asked."""
+    """Reads the state of a deployed stack, each time `look` is called."""
 
     def __init__(self, stack: DeployedStack, feeds: Feeds) -> None:
         self._stack = stack
@@ -102,7 +102,7 @@ class Watcher:
         )
 
     def look(self, now_s: float) -> StackHealth:
-        """Return the present state."""
+        """Return the current state."""
         today = iso(now_s)[:10]
         ended = look(self._ledger, StatusQuery(self._feeds, day=today, limit=ENDED_FILES), now_s=now_s)
         opened = self._open(now_s)
@@ -143,7 +143,7 @@ class Watcher:
         return sorted(found, key=lambda view: view.entry.ended_s or 0.0, reverse=True)[:ENDED_FILES]
 
     def _oldest(self, now_s: float) -> float | None:
-        """Return the age of the oldest unfinished file: of each feed the first that is listed and has not ended."""
+        """Return the age of the oldest unfinished file, from the first listed file of each feed that has not ended."""
         listed = (self._ledger.open_files(name) for name in (*self._feeds.feeds, NO_FEED))
         firsts = (next((entry for entry in entries if is_open(entry.status)), None) for entries in listed)
         seen = [first.first_seen_s for first in firsts if first and first.first_seen_s]
@@ -153,7 +153,7 @@ class Watcher:
 def eta_s(view: FileView) -> float | None:
     """Return the seconds until a file is loaded, at its rate since it was first seen; None without enough data."""
     share, age_s = view.progress.share, view.progress.age_s
-    if not share or age_s is None or not view.progress.row_counts.rows_read:  # the header says nothing about speed
+    if not share or age_s is None or not view.progress.row_counts.rows_read:  # the header alone does not show the speed
         return None
     return max(0.0, age_s * (1 - share) / share)
 

@@ -1,4 +1,4 @@
-"""What `ingest top` shows on a terminal: lag, throughput, errors, the function, files. It fits in 80 columns."""
+"""The terminal view of `ingest top`: lag, throughput, errors, the function, files. It fits in 80 columns."""
 
 from collections.abc import Iterable, Iterator
 
@@ -16,7 +16,7 @@ KEY = 31  # characters of a file's key at most
 
 
 def open_files(health: StackHealth, most: int, *, is_wide: bool = False) -> Iterator[RenderableType]:
-    """Yield the open files, at most `most`, with their progress; `is_wide` if their keys need not be shortened."""
+    """Yield at most `most` open files with their progress; with `is_wide`, their keys are not shortened."""
     shown = health.open.files[:most]
     more = len(health.open.files) - len(shown)
     count = f"{len(health.open.files)}{'+' if health.open.is_cut else ''}"
@@ -60,14 +60,14 @@ def _ended_cells(view: FileView, now_s: float) -> list[str | Text]:
 
 
 def _state(entry: Entry) -> Text:
-    """Return the code of a file's error, or its status if it has none."""
+    """Return a file's error code, or its status if it has none."""
     if entry.error_code and not waits_for(entry):
         return Text(entry.error_code, style="red")
     return Text(entry.error_code, style="yellow") if entry.error_code else status_text(entry)
 
 
 def _tail(key: str) -> str:
-    """Return a key; of a long one the end, which says most.
+    """Return a key; for a long one, its end, which is the most informative part.
 
     >>> _tail("orders/2026/11/22/europe/export-0001.csv")
     '…6/11/22/europe/export-0001.csv'
@@ -76,9 +76,9 @@ def _tail(key: str) -> str:
 
 
 def _table(rows: list[list[str | Text]], *, is_wide: bool) -> Table:
-    """Return a table of the full width, whose first column is shortened if there is not enough room.
+    """Return a table of the full width, whose first column is shortened if there is not enough space.
 
-    With `is_wide` it is as wide as its cells, and nothing is shortened.
+    With `is_wide` the table is as wide as its cells, and nothing is shortened.
     """
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), expand=not is_wide)
     for n in range(len(rows[0])):
@@ -149,16 +149,16 @@ def short(seconds: float) -> str:
     return " ".join(age_text(seconds).split()[:2])
 
 
-FIXED_LINES = 16  # all lines but those of files
+FIXED_LINES = 16  # all lines except those of files
 WORD = 12  # width of the title of a line
 
 
 def view(
     health: StackHealth, *, rows: int, every: float | None = None, last_error: str = "", is_wide: bool = False
 ) -> Group:
-    """Return the whole view in about `rows` lines; `last_error` is why it was not refreshed.
+    """Return the whole view in about `rows` lines; `last_error` is the reason why it was not refreshed.
 
-    `is_wide`: lines may be as long as they need to be.
+    `is_wide`: lines may have any length.
     """
     room = max(4, rows - FIXED_LINES)
     ended = max(1, room // 4)

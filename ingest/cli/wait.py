@@ -1,4 +1,4 @@
-"""`ingest wait`, `drop` and `cancel`: follow a file until it has ended, drop one and follow it, or end one early."""
+"""`ingest wait`, `drop` and `cancel`: follow a file until it ends, upload one and follow it, or end one early."""
 
 import json
 import sys
@@ -143,7 +143,7 @@ def _local(text: str) -> Path:
     """Return the path of a file on this machine.
 
     Raises:
-        FileMissing: it is not there.
+        FileMissing: it does not exist, or is a directory.
         SettingsFault: it is in S3.
     """
     name = file_name(text)
@@ -157,10 +157,10 @@ def _local(text: str) -> Path:
 
 
 def _upload(path: Path, bucket: str, key: str) -> str:
-    """Upload a file, a large one in parts; return its eTag."""
+    """Upload a file, in parts if it is large; return its ETag."""
     what = f"uploading {path} to s3://{bucket}/{key}"
     with preparing(what):
-        s3 = aws.session().resource("s3", config=config()).meta.client  # boto3's alone has upload_file
+        s3 = aws.session().resource("s3", config=config()).meta.client  # only boto3's client has upload_file
     with aws_call(what):
         s3.upload_file(str(path), bucket, key)
         return str(s3.head_object(Bucket=bucket, Key=key)["ETag"]).strip('"')
@@ -171,7 +171,7 @@ def _versions(stack: DeployedStack, bucket: str, key: str) -> list[Entry]:
 
 
 def _follow(stack: DeployedStack, file: str, find: Find, timeout_s: float, *, as_json: bool) -> None:
-    """Look at the ledger until the file has ended, or the time is over; print how it ended."""
+    """Poll the ledger until the file has ended or the time is over; print how it ended."""
     clock = Clock()
     until_s = clock.monotonic_s() + timeout_s
     last: Entry | None = None

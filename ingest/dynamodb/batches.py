@@ -17,14 +17,14 @@ from ingest.items.columns import AnyArray
 from ingest.items.items import Items
 from ingest.items.numbers import canonical_number
 
-_GOLDEN = 0.6180339887498949  # its multiples, less what is before the point, fill 0 to 1 evenly, however many they are
+_GOLDEN = 0.6180339887498949  # the fractional parts of its multiples fill 0 to 1 evenly, however many there are
 
 
 def spread(items: Items) -> AnyArray | None:
-    """Return the rows in an order that has the rows of each partition key evenly apart; None to keep the one there is.
+    """Return an order of the rows that spaces those of each partition key evenly; None to keep the current order.
 
-    The i-th of n rows of a key stands at (i + p) / n of the way, p being between 0 and 1 and another for each key: so
-    any run of rows has its share of each key, be they few or many, and keys of one row each do not gather.
+    The i-th of n rows of a key is placed at the fraction (i + p) / n of the order, with a p in [0, 1) that differs by
+    key: so any run of rows has a proportional share of each key, and keys with a single row do not cluster.
     """
     if len(items.keys) < 2:
         return None  # keys are distinct, so partition keys are
@@ -54,13 +54,13 @@ MAX_BATCH_ITEMS = 25
 MAX_BODY_BYTES = 16_000_000  # "16 MB": the smaller of its two meanings
 
 SLICE_ITEMS = 1600 * MAX_BATCH_ITEMS  # encoded at a time: few kernel calls a row, and room to interleave
-MAX_SLICE_BYTES = 1 << 28  # as foretold by `most_bytes`: bounds memory, and is far below what 32-bit offsets reach
+MAX_SLICE_BYTES = 1 << 28  # as estimated by `most_bytes`: bounds memory, and is far below the limit of 32-bit offsets
 
 
-@dataclass(slots=True)  # not frozen: there is one a request, and that would take a microsecond each
+@dataclass(slots=True)  # not frozen: there is one for each request, and freezing costs a microsecond
 class Batch:
-    """One request body and the rows of the items that are in it, in order. Their requests as in `wire` are those of
-    `encoded` from `first`, as are their write units those of `units`; None stands for one each.
+    """One request body and the rows of its items, in order. Their encoded requests are those of `encoded` from index
+    `first`, their write units those of `units` from the same index; None means one unit each.
     """
 
     body: bytes
@@ -74,7 +74,7 @@ class Batch:
 
     @property
     def write_units(self) -> int:
-        """What DynamoDB takes for all of it, without the table's indexes."""
+        """The write units of all its rows, without those of the table's indexes."""
         return len(self.rows) if self.units is None else sum(self.units[self.first : self.first + len(self.rows)])
 
     @property
@@ -83,7 +83,7 @@ class Batch:
         return self.encoded.slice(self.first, len(self.rows))
 
     def only(self, rows: Sequence[int]) -> "Batch":
-        """Return a batch of some of these rows, at least one, to be sent again or apart."""
+        """Return a batch of some of these rows, at least one, to be sent again or separately."""
         place = {row: i for i, row in enumerate(self.rows)}
         places = [place[row] for row in rows]
         requests = self.requests.take(pa.array(places, pa.int32()))
@@ -94,10 +94,10 @@ class Batch:
 def batches(
     items: Items, table: str, *, interleave: bool = False, operation: str = WriteOperation.PUT
 ) -> Iterator[Batch]:
-    """Yield the items, as many in a batch as DynamoDB takes: in order, or `interleave`d. No two may have one key.
+    """Yield the items in batches as large as DynamoDB accepts, in order or `interleave`d. Keys must be distinct.
 
-    They are put or deleted, as they say themselves, or else as `operation` does.
-    Items are encoded slice by slice, and no batch spans two: where they are large, the last of a slice may be smaller.
+    Each item is put or deleted by its own operation, or else by `operation`.
+    Items are encoded slice by slice, and no batch spans two: if items are large, a slice's last batch may be smaller.
     """
     before, after = _around(table)
     room = MAX_BODY_BYTES - len(before) - len(after) + 1  # the last comma is not sent
@@ -115,7 +115,7 @@ def batches(
 
 
 def ordered(requests: AnyArray, order: AnyArray | None, start: int) -> tuple[AnyArray, Sequence[int]]:
-    """Return the requests of rows from `start` in the order wanted, and the row of each."""
+    """Return the requests in this order, and the row of each; rows are numbered from `start`."""
     if order is None:
         return requests, range(start, start + len(requests))
     return requests.take(order), memoryview(_buffer(pc.add(order, start), 1)).cast("q")
@@ -129,10 +129,10 @@ def body_of(requests: AnyArray, table: str) -> bytes:
 
 
 def slices(items: Items, start: int, end: int, most: int = SLICE_ITEMS) -> Iterator[tuple[int, Items]]:
-    """Yield items from `start` to before `end`, and where they begin: at most `most` at a time, few enough for one
-    column of text.
+    """Yield slices of items[start:end], each after its first row: at most `most` items, and few enough for one column
+    of text.
 
-    One item always is: DynamoDB takes 400 KiB, which become 5 MiB at most.
+    One item always is: DynamoDB accepts 400 KiB, which become 5 MiB at most.
     """
     for first in range(start, end, most):
         last = min(first + most, end)
@@ -171,7 +171,7 @@ def _offsets(requests: AnyArray) -> "memoryview[int]":
 
 
 def _buffer(values: AnyArray, place: int) -> pa.Buffer:
-    """Return a buffer of an array that has it: numbers or offsets (1), or texts (2)."""
+    """Return one of an array's buffers: numbers or offsets (1), or texts (2)."""
     return cast(pa.Buffer, values.buffers()[place])
 
 
@@ -180,10 +180,10 @@ def _around(table: str) -> tuple[bytes, bytes]:
 
 
 def unprocessed(answer: bytes | Mapping[str, Any], batch: Batch, items: Items) -> list[int]:
-    """Return the rows of the batch that DynamoDB asks to send again, in order; `items` is what the batch is made of.
+    """Return the rows of the batch that DynamoDB left unprocessed, in order; `items` are those the batch was made from.
 
-    Rows are found by their keys, as DynamoDB spells numbers in its own way. If fewer rows are found than DynamoDB left
-    requests, it is the whole batch: a put may be repeated, and none may be lost.
+    Rows are matched by key, because DynamoDB may return numbers in another form. If not every unprocessed request is
+    matched, all rows of the batch are returned: a put may be repeated, but none may be lost.
     """
     reported = json.loads(answer) if isinstance(answer, bytes) else answer
     requests = [request for some in reported.get("UnprocessedItems", {}).values() for request in some]
@@ -192,7 +192,7 @@ def unprocessed(answer: bytes | Mapping[str, Any], batch: Batch, items: Items) -
 
 
 def rows_of_keys(left: Sequence[Mapping[str, Any]], rows: Sequence[int], items: Items) -> list[int]:
-    """Return which of these rows of the items have the keys of what is left of a request; all, if one is not found."""
+    """Return which of these rows of the items have the keys that a request left; all rows, if a key is not found."""
     if not left:
         return []
     wanted = {tuple(_comparable_key(key.type, item[key.name][key.type]) for key in items.keys) for item in left}
@@ -209,7 +209,7 @@ def _row_keys(items: Items, rows: Sequence[int]) -> Iterable[tuple[Hashable, ...
 
 
 def _comparable_key(kind: str, value: Any) -> Hashable:
-    """Return what equal keys share; botocore returns bytes where JSON has base64."""
+    """Return a value that is the same for equal keys; binary is bytes from botocore, base64 in JSON."""
     if kind == "N":
         return canonical_number(value)
     if kind == "B" and isinstance(value, str):

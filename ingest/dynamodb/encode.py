@@ -1,4 +1,4 @@
-"""Items -> DynamoDB JSON, column by column in Arrow's kernels: no Python object a row.
+"""Items -> DynamoDB JSON, column by column in Arrow's kernels, without a Python object for each row.
 
 This is the only encoder: what is sent, what `ingest preview` prints and what boto3 gets come from it.
 """
@@ -31,19 +31,19 @@ class RequestKind:
     holds: str
 
     def item_of(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return what a request holds."""
+        """Return the item or key that a request holds."""
         item: dict[str, Any] = request[self.name][self.holds]
         return item
 
     @property
     def opening(self) -> str:
-        """What stands before the item."""
+        """The JSON before the item."""
         return f'{{"{self.name}":{{"{self.holds}":'
 
     @property
     def closing(self) -> str:
-        """What stands behind the item: requests end with a comma, so that any run of them, less its last comma, is
-        what stands in a list.
+        """The JSON after the item. Each request ends with a comma, so that consecutive ones, without the last comma,
+        are the members of a JSON list.
         """
         return "}},"
 
@@ -55,8 +55,8 @@ DELETE = RequestKind("DeleteRequest", "Key")
 def write_requests(items: Items, operation: str = WriteOperation.PUT) -> pa.StringArray:
     """Return each item as `{"PutRequest":{"Item":{...}}},` or `{"DeleteRequest":{"Key":{...}}},` in a string column.
 
-    `operation` is what becomes of items that do not say it themselves. The items must be few enough for 32-bit offsets;
-    see `most_bytes`.
+    `operation` is for items without one of their own. The items must be few enough for 32-bit offsets; see
+    `most_bytes`.
     """
     if items.operations is None:
         return _puts(items) if operation == WriteOperation.PUT else _deletes(items)
@@ -108,7 +108,7 @@ def _encoded(attributes: Sequence[Attribute], opening: str, closing: str) -> pa.
     anchor = next((i for i, (_, values, _) in enumerate(columns) if not values.null_count), len(columns))
     parts: list[Any] = [opening + "{"]
     for i, (attribute, column) in enumerate(zip(attributes, columns, strict=True)):
-        # commas stand towards the first attribute that every item has, so that any other is left out with its own
+        # each comma is on the side of the first attribute that every item has, so that an absent one omits its comma
         parts += _parts(attribute.name, column, "," * (i > anchor), "," * (i < anchor))
     if anchor == len(columns):
         parts = [pc.ascii_rtrim(joined_parts(parts), characters=",")]
@@ -116,12 +116,12 @@ def _encoded(attributes: Sequence[Attribute], opening: str, closing: str) -> pa.
 
 
 def attribute_parts(attribute: Attribute) -> list[Any]:
-    """Return `"name":{...},` of each item, as constants and columns; null where it is left out."""
+    """Return `"name":{...},` of each item, as constants and columns; null where the item lacks it."""
     return _parts(attribute.name, _values(attribute), "", ",")
 
 
 def _parts(name: str, column: tuple[str, AnyArray, str], comma_before: str, comma_after: str) -> list[Any]:
-    """Return what an attribute adds to its items, as constants and columns; null where it is left out."""
+    """Return an attribute's JSON in each item, as constants and columns; null where the item lacks it."""
     before, values, after = column
     before, after = f"{comma_before}{quoted(name)}:{before}", f"{after}{comma_after}"
     if pa.types.is_boolean(values.type):
@@ -145,8 +145,8 @@ def joined_parts(parts: list[Any]) -> pa.StringArray:
 def most_bytes(items: Items) -> int:
     """Return an upper bound of the bytes of `write_requests` without looking at any value.
 
-    A character becomes at most 6 (a control character). What stands around an attribute is at most 24 characters where
-    its name and value count 2, as do the marks around what is in a list or map, of which JSON text spells 2.
+    A character becomes at most 6 (a control character). An attribute's name and value count at least 2, for at most 24
+    characters of JSON around them; so does each member of a list or map, by its JSON text.
     """
     counted = sum(
         _extent(attribute.values) + len(items) * (len(attribute.name.encode()) + 1) for attribute in items.attributes
@@ -161,9 +161,9 @@ def _extent(values: AnyArray) -> int:
 
 
 def _values(attribute: Attribute) -> tuple[str, AnyArray, str]:
-    """Return an attribute's values as JSON, and what stands before and after each: null where it is left out.
+    """Return the JSON before each value of an attribute, the values as JSON (null where absent), and the JSON after.
 
-    Booleans stay what they are, as long as all that stands around them is to be added anyway.
+    Booleans stay booleans, unless nulls are written: `_parts` turns them into text.
     """
     before, encode, after = _ENCODINGS[attribute.type]
     writes_nulls = attribute.write_null and attribute.values.null_count
@@ -176,7 +176,7 @@ def _values(attribute: Attribute) -> tuple[str, AnyArray, str]:
 
 
 def value_texts(attribute: Attribute) -> AnyArray:
-    """Return values as JSON has them, but texts as they are; sets and documents as what stands within."""
+    """Return values as they stand in JSON, but texts unescaped, and sets as what is between their outer quotes."""
     _, encode, _ = _ENCODINGS[attribute.type]
     return attribute.values if attribute.type == "S" else encode(attribute.values)
 
@@ -190,7 +190,7 @@ def _texts(attribute: Attribute) -> list[str]:
 
 
 def _spelled(numbers: AnyArray) -> AnyArray:
-    """Return numbers as `-?digits[.digits]` where they are that, else in their canonical spelling."""
+    """Return numbers unchanged if they match `-?digits[.digits]`, else in canonical form."""
     if _are_plain(numbers):
         return numbers
     is_odd = fill_null(pc.invert(pc.match_substring_regex(numbers, _PLAIN_NUMBER)), False)
@@ -207,9 +207,9 @@ def _canonical(text: str) -> str:
 
 
 def _are_plain(numbers: AnyArray) -> bool:
-    """Return whether values that are numbers have only digits, signs and points, and no point at either end.
+    """Return whether all numbers have only digits, minus signs and points, and no point at either end.
 
-    Not recognizing a plain column costs time only: this is a quick look, the pattern decides.
+    This is a fast pre-check: missing a plain column only costs time, because the pattern then decides.
     """
     data = utf8_of(numbers)
     if _lowest_byte(data) < ord("-") or _highest_byte(data) > ord("9"):
@@ -221,14 +221,14 @@ def _are_plain(numbers: AnyArray) -> bool:
     return b"-." not in marks and not any(pc.any(mask).as_py() for mask in ends)
 
 
-# JSON asks for no more than these. The backslash is first, because all other escapes bring one.
+# All that JSON requires to be escaped. The backslash is first, because the other escapes contain one.
 _MARKS = ("\\", '"')
 _CONTROLS = tuple(map(chr, range(0x20)))
 _ESCAPES = {char: json.dumps(char)[1:-1] for char in _MARKS + _CONTROLS}
 
 
 def escaped(texts: AnyArray) -> AnyArray:
-    """Return a string column as it stands between the quotes of JSON; itself if no character asks for an escape."""
+    """Return a string column escaped for JSON, without quotes; the same column if no character needs an escape."""
     data = utf8_of(texts)
     present = data.to_pybytes()
     wanted = [char for char in _MARKS if char.encode() in present]
@@ -269,7 +269,7 @@ def _booleans(values: AnyArray) -> AnyArray:
 
 
 def _set_of(encode: Callable[[AnyArray], AnyArray]) -> Callable[[AnyArray], AnyArray]:
-    """Return what makes the inside of JSON's brackets of sets, given what encodes their members."""
+    """Return a function that encodes sets as the text inside JSON's brackets, given the one for their members."""
 
     def encode_sets(sets: AnyArray) -> AnyArray:
         starts = cast("pa.ListArray[Any]", sets).offsets
@@ -281,14 +281,14 @@ def _set_of(encode: Callable[[AnyArray], AnyArray]) -> Callable[[AnyArray], AnyA
 
 
 def _members(lists: AnyArray) -> AnyArray:
-    """Return what all lists hold in one column, what lies under nulls too."""
+    """Return the members of all lists as one column, also those under nulls."""
     some = cast("pa.ListArray[Any]", lists)
     start, end = some.offsets[0].as_py(), some.offsets[-1].as_py()
     return some.values.slice(start, end - start)
 
 
 def _each(encode: Callable[[Any], str]) -> Callable[[AnyArray], AnyArray]:
-    """Return what encodes a column whose cells only Python can encode, one by one."""
+    """Return a function that encodes a column cell by cell in Python."""
 
     def encode_column(values: AnyArray) -> AnyArray:
         return pa.array([None if value is None else encode(value) for value in values.to_pylist()], pa.string())

@@ -1,6 +1,6 @@
-"""The seam of the write modes: what loads rows calls `write(items, heartbeat)`, and looks at nothing else of a writer.
+"""The interface of all write modes: the code that loads rows only calls a writer's `write(items, heartbeat)`.
 
-`ingest.dynamodb.writers` chooses the writer of a feed; `ingest.feeds.writing` says what it may call.
+`ingest.dynamodb.writers` chooses the writer of a feed; `ingest.feeds.writing` lists the API operations it calls.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +16,8 @@ from ingest.items.columns import rows_where
 from ingest.items.items import Items, Refusal
 from ingest.ledger.work_item import NO_ITEMS, SKIPPED_WHYS, WrittenItems
 
-# What DynamoDB answers where a table's key is not that of the items. Each item has the whole key of its feed, of the
-# feed's types, and no two have the same: so it is true of every item, or of none.
+# DynamoDB's error messages if a table's key is not that of the items. Each item has the whole key of its feed, of the
+# feed's types, and keys are distinct: so such an error concerns every item, or none.
 _OTHER_KEYS = (
     "The provided key element does not match the schema",
     "Missing the key ",
@@ -26,24 +26,24 @@ _OTHER_KEYS = (
     "Provided list of item keys contains duplicates",
 )
 
-# Called all the time by whatever is busy: what it raises ends the work there and then.
+# Called regularly during long work: an exception that it raises ends the work at once.
 Heartbeat = Callable[[], None]
 
 
 class Taken(Protocol):
-    """Takes what became of some items, long before all are done."""
+    """A callback for the outcome of some items, called before all are done."""
 
     def __call__(self, rows: Sequence[int], skipped: str = "") -> None:
-        """Take rows that are in the table, or were `skipped`, by why (`SKIPPED_WHYS`)."""
+        """Note rows that are in the table, or were `skipped` for a reason (one of `SKIPPED_WHYS`)."""
 
 
 def not_noted(rows: Sequence[int], skipped: str = "") -> None:
-    """Take what became of some items, for who does not ask."""
+    """Ignore the outcome of some items."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What became of items: those refused, and the rows of those skipped, by why, in order. All others are durable."""
+    """The outcome of a write: refused items, and the rows skipped by reason, in order. All other items are durable."""
 
     refusals: list[Refusal] = field(default_factory=list)
     skipped: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class WriteResult:
         return WriteResult(sorted([*self.refusals, *more.refusals], key=lambda refusal: refusal.row), skipped)
 
     def placed(self, rows: Sequence[int]) -> "WriteResult":
-        """Return the result of a write of some items by their rows among all."""
+        """Return the result of a write of some items with their row numbers among all items."""
         refusals = [replace(refusal, row=rows[refusal.row]) for refusal in self.refusals]
         return WriteResult(refusals, {why: [rows[row] for row in some] for why, some in self.skipped.items()})
 
@@ -68,22 +68,22 @@ class ItemWriter(Protocol):
         """What was counted since the writer was made."""
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
-        """Write all items; return what became of those that are not in the table now. Keys are distinct.
+        """Write all items; return those refused or skipped. Keys must be distinct.
 
-        `heartbeat` is called before each request and at least once a second, `taken` with rows that are done: a
-        writer may leave that out, and what it had written is written again if it does not come to its end.
+        `heartbeat` is called before each request and at least once a second, `taken` with rows that are done. A
+        writer may omit calls of `taken`; those rows are written again if it is interrupted.
 
         Raises:
             TableKeysDiffer: the table has other keys than the items; none is written.
             ServiceFault: not all are written, and trying later may help.
-            IngestError: whatever `heartbeat` raised; not all are written.
+            IngestError: raised by `heartbeat`; not all are written.
         """
 
 
 def write_some(
     writer: ItemWriter, items: Items, some: Sequence[int], heartbeat: Heartbeat, taken: Taken
 ) -> WriteResult:
-    """Write some of the items, by their rows; return what became of them by their rows among all."""
+    """Write the items at these rows; return the result with their row numbers among all items."""
 
     def note(rows: Sequence[int], skipped: str = "") -> None:
         taken([some[row] for row in rows], skipped)
@@ -94,7 +94,7 @@ def write_some(
 
 
 def check_refusal(table: str, message: str) -> None:
-    """Check that what DynamoDB refuses a request for may be the fault of an item, and not of the table's key.
+    """Check that DynamoDB may have refused a request because of an item, and not because of the table's key.
 
     Raises:
         TableKeysDiffer: the table has another key than the items.
@@ -112,19 +112,19 @@ class NullWriter:
     stats = NOTHING_WRITTEN
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
-        """Take all items and forget them."""
+        """Discard all items."""
         return WriteResult()
 
 
-MOST_REFUSED = 100  # are kept with a checkpoint, so that its entry in the ledger stays small
-_CODES = {"": 1} | {why: code for code, why in enumerate(SKIPPED_WHYS, 2)}  # as `WrittenItems.done` has them
+MOST_REFUSED = 100  # refusals are kept with a checkpoint, so that its ledger entry stays small
+_CODES = {"": 1} | {why: code for code, why in enumerate(SKIPPED_WHYS, 2)}  # as in `WrittenItems.done`
 
 
 class ResumableWriter:
     """An `ItemWriter` that remembers what it has written since a checkpoint, and does not write that again.
 
-    A load that goes on at the checkpoint gives the same items in the same order, so they are known by their numbers.
-    `has_written`: something that was not known.
+    A load resumed at the checkpoint gives the same items in the same order, so they are identified by their numbers.
+    `has_written`: whether items were written that were not known to be.
     """
 
     def __init__(self, writer: ItemWriter) -> None:
@@ -133,21 +133,21 @@ class ResumableWriter:
         self.begin()
 
     def begin(self, known: WrittenItems = NO_ITEMS) -> None:
-        """Begin behind a checkpoint, of which some items are known."""
+        """Begin after a checkpoint; `known` are the items already written since."""
         self._given = 0
         self._complete, self._done = known.complete, bytearray(known.done)
         self._refused = {number: (message, reason) for number, message, reason in known.refused}
 
     @property
     def written(self) -> WrittenItems:
-        """What is known now. More refusals than can be kept make it nothing: all is written again then."""
+        """The items known to be written; none with more refusals than can be kept, so that all are written again."""
         if len(self._refused) > MOST_REFUSED:
             return NO_ITEMS
         refused = tuple((number, *refusal) for number, refusal in sorted(self._refused.items()))
         return WrittenItems(self._complete, bytes(self._done), refused)
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
-        """Write the items that are not known; return what became of all, now or before. Raises as the writer."""
+        """Write the items not known to be written; return the result for all of them. Raises as the writer does."""
         first, self._given = self._given, self._given + len(items)
         if self._given <= self._complete:
             return WriteResult(self._refusals(first))
@@ -158,8 +158,8 @@ class ResumableWriter:
         return result
 
     def _write(self, items: Items, first: int, heartbeat: Heartbeat) -> None:
-        """Write the items that are not known to be done, and note what becomes of each."""
-        done, at = self._done, first - self._complete  # `at`: of the first item in `done`; all before it are complete
+        """Write the items that are not known to be done, and note the outcome of each."""
+        done, at = self._done, first - self._complete  # `at`: the first item's index in `done`; below 0 it is complete
         done.extend(bytes(max(0, at + len(items) - len(done))))
         left: Sequence[int] = range(max(0, -at), len(items))
         begin, end = max(0, at), at + len(items)
@@ -189,7 +189,7 @@ class ResumableWriter:
         return [Refusal(number - first, *refusal) for number, refusal in refused if first <= number < self._given]
 
     def _skipped(self, first: int) -> dict[str, list[int]]:
-        """Return the rows of the items just given that were skipped, by why."""
+        """Return the skipped rows of the items given last, by reason."""
         before = max(0, self._complete - first)
         codes = bytes(self._done[max(0, first - self._complete) : self._given - self._complete])
         found = {why: code for why, code in _CODES.items() if why and code in codes}

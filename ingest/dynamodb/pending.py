@@ -1,4 +1,4 @@
-"""What is still to be sent of some items, and what became of the rest. Pure: the time is an argument."""
+"""The requests still to be sent, and the outcome of the others. Pure: the time is an argument."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -15,19 +15,19 @@ class Request(Protocol):
 
     @property
     def operation(self) -> str:
-        """Its name in DynamoDB's API."""
+        """The operation's name in DynamoDB's API."""
 
     @property
     def body(self) -> bytes:
-        """What is sent."""
+        """The request's body."""
 
     @property
     def rows(self) -> Sequence[int]:
-        """The rows it is about."""
+        """The rows it reads or writes."""
 
     @property
     def write_units(self) -> int:
-        """What DynamoDB takes for all of it, without the table's indexes."""
+        """The write units of all its rows, without those of the table's indexes."""
 
     def only(self, rows: Sequence[int]) -> Self:
         """Return a request for some of these rows, at least one."""
@@ -38,10 +38,10 @@ R = TypeVar("R", bound=Request)
 
 @dataclass(slots=True)
 class Answered(Generic[R]):
-    """What an answer says of a request's rows.
+    """What a response means for a request's rows.
 
-    Those `done` are in the table, or `skipped` by why, and took these write `units`; one may be refused. The rest is
-    `left`, as the table had no capacity for it, or is to be asked for `instead` in other requests, at once.
+    Rows `done` are in the table, or `skipped` for this reason, and consumed these write `units`; a row may be refused.
+    The rest is `left`, because the table had no capacity for it, or is sent `instead` in other requests at once.
     """
 
     done: Sequence[int] = ()
@@ -54,7 +54,7 @@ class Answered(Generic[R]):
 
 @dataclass(slots=True)
 class SentRequest(Generic[R]):
-    """A request to be sent or under way: how often it was sent before, and when it was sent now."""
+    """A request to be sent or in flight: how often it was sent before, and when this attempt was sent."""
 
     request: R
     tries: int = 0
@@ -62,9 +62,9 @@ class SentRequest(Generic[R]):
 
 
 class PendingRequests(Generic[R]):
-    """Requests not begun, those that take the place of others, and those that wait; and what became of the others.
+    """Requests not yet sent, replacements of others, and retries that wait; and the outcome of those answered.
 
-    `progress_s` is when something was taken last, `last_error` what went wrong last.
+    `progress_s` is the time of the last progress, `last_error` the most recent error.
     """
 
     def __init__(self, fresh: Iterator[R], *, now_s: float) -> None:
@@ -86,7 +86,7 @@ class PendingRequests(Generic[R]):
         return not (self._has_more or self._held or self._at_once or self._waiting)
 
     def next(self, now_s: float) -> SentRequest[R] | None:
-        """Return what to send now, if anything: what was held, in another's place, what has waited, what is new."""
+        """Return the request to send now, if any: held ones first, then replacements, retries now due, new ones."""
         if self._held:
             return self._held.popleft()
         if self._at_once:
@@ -98,22 +98,22 @@ class PendingRequests(Generic[R]):
         return SentRequest(request) if request else None
 
     def again(self, request: R, tries: int, until_s: float) -> None:
-        """Keep a request for later, with how often it was sent."""
+        """Schedule a retry for `until_s`; `tries` is how often the request was sent."""
         self._number += 1
         heappush(self._waiting, (until_s, self._number, SentRequest(request, tries)))
 
     def hold(self, sent: SentRequest[R]) -> None:
-        """Keep a request that was to be sent now as the next one."""
+        """Put a request back, to be the next one sent."""
         self._held.appendleft(sent)
 
     def due_in_s(self, now_s: float) -> float:
-        """Return how long there is nothing to send."""
+        """Return the seconds until there is something to send; `inf` if nothing is left."""
         if self._held or self._at_once or self._has_more:
             return 0.0
         return max(0.0, self._waiting[0][0] - now_s) if self._waiting else float("inf")
 
     def note(self, answered: Answered[R], now_s: float) -> None:
-        """Take note of what became of a request: that is progress, unless all of it is left."""
+        """Record the outcome of a request; it is progress, unless all its rows are left."""
         if answered.done:
             self.progress_s, self.expired_since_s = now_s, None
             if answered.skipped:

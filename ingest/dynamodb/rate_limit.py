@@ -1,8 +1,8 @@
-"""How fast a table may be written to: how many requests may be under way, and how many items may be sent a second.
+"""How fast a table may be written to: how many requests may be in flight, and how many items may be sent a second.
 
-Both are learnt from what the table takes and leaves. DynamoDB's capacity is units a second, so a limit on requests
-under way alone finds it badly: a few requests of a few milliseconds each are already more than a table of some thousand
-units takes.
+Both are learnt from what the table accepts and leaves unprocessed. DynamoDB's capacity is in units a second, so a limit
+on requests in flight alone matches it badly: a few requests of a few milliseconds each already exceed the capacity of a
+table with some thousand units.
 """
 
 from dataclasses import dataclass, replace
@@ -10,13 +10,13 @@ from math import inf, sqrt
 
 FEWEST = 4
 MOST = 64
-_CUT = 0.7  # of the limit stays after a throttle; a gentle cut, since DynamoDB's capacity refills every second
+_CUT = 0.7  # the part of the limit that remains after a throttle: a gentle cut, since capacity refills every second
 
 
 @dataclass(frozen=True, slots=True)
 class ConcurrencyLimiter:
-    """Additive increase, multiplicative decrease (RFC 5681's way): doubles each round trip until the first throttle,
-    then grows by one a round trip. `cut_at` is when it was last cut: requests begun before then say nothing new.
+    """Additive increase, multiplicative decrease (as in RFC 5681): doubles each round trip until the first throttle,
+    then grows by one a round trip. `cut_at` is when it was last cut: requests begun before then do not cut it again.
     The limit stays between `fewest` and `most`.
     """
 
@@ -28,12 +28,12 @@ class ConcurrencyLimiter:
 
     @classmethod
     def fixed(cls, requests: int) -> "ConcurrencyLimiter":
-        """Return a limiter that always allows that many requests, whatever comes of them."""
+        """Return a limiter that always allows that many requests, whatever their outcome."""
         return cls(limit=requests, fewest=requests, most=requests)
 
     @property
     def most_in_flight(self) -> int:
-        """How many requests may be under way now."""
+        """How many requests may be in flight now."""
         return int(self.limit)
 
     def after_success(self) -> "ConcurrencyLimiter":
@@ -52,28 +52,28 @@ class ConcurrencyLimiter:
 
 FEWEST_PER_S = 25.0  # a whole request a second
 MEASURED_S = 0.5  # a rate is measured for at least this long, and nothing new is learnt for this long after a cut
-_LEAST_CUT, _MORE_CUT = 0.05, 0.25  # the second in proportion to what was left of a request
-_MOST_CUT = 0.5  # of a rate stays at least: what little was taken may have another cause
-_USELESS_CUTS = 3  # cuts in a row after which the same part is left as before: the rate is not the cause
-_SOON_S = 1.0  # after a cut the rate has hardly grown
+_LEAST_CUT, _MORE_CUT = 0.05, 0.25  # the second times the share left of a request
+_MOST_CUT = 0.5  # the least part of a rate that remains: low throughput may have another cause
+_USELESS_CUTS = 3  # consecutive cuts without a smaller share left: then the rate is not the cause
+_SOON_S = 1.0  # within this time after a cut the rate has hardly grown
 _FREE_S = 5.0
-_LESS = 0.8  # of what was left before is less; above it is the same
+_LESS = 0.8  # below this multiple of the share left before, less is left; above it, the same
 _ENOUGH, _LARGE = 10, 0.05  # items left, or their share; less is chance: a table near its limit always leaves some
-_STEP = 2.5  # growth in a second, by the root of the rate: 80 a second at 1,000 a second, 250 at 10,000
+_STEP = 2.5  # growth in a second, times the square root of the rate: 80 a second at 1,000 a second, 250 at 10,000
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimiter:
-    """No limit until the table leaves items; then what it took until now, a little less, and slowly more again.
+    """No limit until the table leaves items unprocessed; then slightly less than it took, growing slowly again.
 
-    `cut_at` is when it was last cut, `taken` how many items the table had taken then. Growth is by time and its cube:
-    2 steps in 1 s, 10 in 2 s, 30 in 3 s. A step is the larger part of a rate the lower it is, while all are cut by
-    about the same part: so those who write to a table together come to equal shares, and one that comes late gets in.
+    `cut_at` is when it was last cut, `taken` how many items the table had taken then. The rate grows with the time
+    since then and its cube: 2 steps in 1 s, 10 in 2 s, 30 in 3 s. A step is a larger part of a low rate than of a high
+    one, while all are cut by about the same part: so concurrent writers converge to equal shares, late ones included.
 
-    Where cuts change nothing, as with a partition that takes nothing however little is sent, the limit is lifted: to
-    be slower would only hold up what goes to the others. `left` is how many items were left until then, `share` which
-    part of all that were sent between the last two cuts, `useless_cuts` how many cuts in a row have changed
-    nothing. After them no limit is set before `free_until`.
+    Where cuts change nothing, as with a partition that accepts nothing at any rate, the limit is lifted: a lower rate
+    would only delay items for other partitions. `left` is how many items were left until the last cut, `share` their
+    part of all items sent between the last two cuts, `useless_cuts` how many consecutive cuts have changed nothing.
+    After `_USELESS_CUTS` of these no limit is set before `free_until`.
     """
 
     base_per_s: float = inf
@@ -97,7 +97,7 @@ class RateLimiter:
         return self.base_per_s + _STEP * sqrt(self.base_per_s) * (age_s + age_s**3)
 
     def begun(self, *, now: float, taken: int, left: int) -> "RateLimiter":
-        """Return the limiter when writing begins: without a limit, what is measured is measured from here."""
+        """Return the limiter when writing begins: without a limit, it measures from here."""
         return self if self.is_limited else RateLimiter(cut_at=now, taken=taken, left=left)
 
     def after_throttle(
@@ -105,8 +105,8 @@ class RateLimiter:
     ) -> "RateLimiter":
         """Return the limiter after a request of which this share was left; None: the share of all since the last cut.
 
-        `taken` and `left` are how many items were taken, and left, by now. What a request shows that was begun before
-        the last cut, or just after it, is known already; without a limit, `MEASURED_S` is measured before there is one.
+        `taken` and `left` are the items taken, and left, so far. A request begun before the last cut, or just after it,
+        changes nothing; without a limit, `MEASURED_S` must be measured before one is set.
         """
         if (begun_at if self.is_limited else now) < self.cut_at + MEASURED_S:
             return self

@@ -1,4 +1,4 @@
-"""Many requests under way in one thread, each sent until it is answered: pauses, limits, patience and counts."""
+"""The request loop: many requests in flight from one thread, each retried until answered; back-off, limits, counts."""
 
 import json
 import time
@@ -19,35 +19,34 @@ from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
 from ingest.dynamodb.write_stats import BUCKETS, Latencies, WriteStats, bucket_of, throttled_request
 from ingest.errors import IngestError, Throttled, Unavailable
 
-PATIENCE_S = 20.0  # without any row taken; the queue brings the message back
-FORGET_S = 10.0  # without a request: what a table took then says little about what it takes now
-EXPIRED_S = 5.0  # such answers for this long, with nothing taken in between, will not pass
-CATCH_UP_S = 0.05  # what the rate allows and is not used is lost after this long
+PATIENCE_S = 20.0  # without progress for this long, the loop gives up; SQS then delivers the message again
+FORGET_S = 10.0  # without a request for this long, what was learnt about the table's throughput is dropped
+EXPIRED_S = 5.0  # expired-token errors for this long, with nothing written in between, are permanent
+CATCH_UP_S = 0.05  # what the rate allows is lost if it is not used within this time
 _START = ConcurrencyLimiter()
-_MAY_PASS = ("ExpiredTokenException", "ExpiredToken")  # credentials are asked for again each second
+_MAY_PASS = ("ExpiredTokenException", "ExpiredToken")  # retried: credentials are read again each second
 
 
 class Requests(Protocol[R]):
-    """Some items as requests of one kind, and what the answers to these mean."""
+    """The requests of one kind for some items, and how their responses are interpreted."""
 
     def fresh(self) -> Iterator[R]:
-        """Yield the requests, no sooner than each can be sent."""
+        """Yield the requests lazily: each is taken only when it can be sent."""
 
     def answered(self, request: R, answer: Answer) -> Answered[R] | None:
-        """Return what an answer says of a request; None where it may be an error that any request can meet.
+        """Return what a response means for its request; None for an error that is not specific to this request.
 
         Raises:
-            ServiceFault: it will not pass.
+            ServiceFault: the error is permanent.
         """
 
 
 class RequestLoop(Generic[R]):
     """Sends requests for a table until each is answered.
 
-    What DynamoDB throttles or leaves over is sent again after a pause that grows (full jitter), as is what failed on
-    its way; nothing is sent after an error that will not pass. `limiter` says how many requests may be under way at
-    first, `budget` which of them may be sent. What is learnt of the table and the connections are kept from one run to
-    the next.
+    Throttled requests, unprocessed items and requests that failed in transit are retried with growing back-off (full
+    jitter); after a permanent error nothing more is sent. `limiter` sets how many requests may be in flight at first,
+    `budget` which of them may be sent. Connections and what was learnt about the table are kept between runs.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class RequestLoop(Generic[R]):
         self._gate = BudgetGate[R](budget)
         self._rate_limiter = RateLimiter()
         self._next_s = 0.0  # when the rate allows the next request
-        self._taken = self._left = 0  # rows: of requests that were not throttled, and of those that were
+        self._taken = self._left = 0  # rows: accepted or not known to be throttled, and throttled
         self._requests = self._retries = self._rows = self._units = 0
         self._latencies = [0] * BUCKETS
         self._errors = WriteStats()
@@ -93,14 +92,14 @@ class RequestLoop(Generic[R]):
         )
 
     def run(self, requests: Requests[R], heartbeat: Heartbeat, taken: Taken) -> WriteResult:
-        """Send all of some requests until each is answered; return what became of rows not in the table.
+        """Send the requests until each is answered; return the rows refused or skipped.
 
-        `taken` is called with the rows of each request that are done.
+        `taken` is called with the rows that each response completes.
 
         Raises:
             ServiceFault: not all are answered.
-            IngestError: whatever `heartbeat` raised, which is called before each request and at least once a second;
-                not all are answered.
+            IngestError: raised by `heartbeat`, which is called before each request and at least once a second; not all
+                are answered.
         """
         self._exchange = self._exchange or self.connect()
         self._pass_over_idle()
@@ -118,14 +117,14 @@ class RequestLoop(Generic[R]):
         return WriteResult(sorted(pending.refusals, key=lambda refusal: refusal.row), skipped)
 
     def close(self) -> None:
-        """Give up whatever is under way and close the connections; the next run opens new ones."""
+        """Abandon the requests in flight and close the connections; the next run opens new ones."""
         if self._exchange:
             self._exchange.close()
             self._exchange = None
         self._gate.give_up()
 
     def _pass_over_idle(self) -> None:
-        """Stop the loop's clock between two runs: the rate limiter learns from what was taken in a second of it."""
+        """Exclude the time between two runs from the loop's clock: the rate limiter measures items a second by it."""
         idle_s = self._now_s() - self._ended_s
         if idle_s > FORGET_S:
             self._rate_limiter, self._next_s = RateLimiter(), 0.0
@@ -133,7 +132,7 @@ class RequestLoop(Generic[R]):
         self._gate.opens_s = 0.0
 
     def _busy_s(self) -> float:
-        """Return the loop's clock."""
+        """Return the loop's clock: seconds, without those between runs."""
         return self._now_s() - self._idle_s
 
     def _run(
@@ -168,7 +167,7 @@ class RequestLoop(Generic[R]):
                 return
             heartbeat()
             if not gate.admit(pending, sent, now_s):
-                pending.progress_s = pending.progress_s if exchange.in_flight else now_s  # it is not the table's fault
+                pending.progress_s = pending.progress_s if exchange.in_flight else now_s  # the wait is for the budget
                 return
             sent.at_s, request = now_s, sent.request
             exchange.start(sent, gate.body(request), request.operation)
@@ -180,7 +179,7 @@ class RequestLoop(Generic[R]):
                 self._next_s = max(self._next_s, now_s - CATCH_UP_S) + rows / self._rate_limiter.per_s(now_s)
 
     def _wait_s(self, pending: PendingRequests[R], exchange: Exchange[SentRequest[R]]) -> float:
-        """Return how long nothing can be started; a second at most, since then `heartbeat` is due."""
+        """Return the seconds until another request can start; at most 1, because `heartbeat` is due then."""
         if exchange.in_flight >= self.limiter.most_in_flight:
             return 1.0
         now_s = self._busy_s()
@@ -193,7 +192,7 @@ class RequestLoop(Generic[R]):
         sent: SentRequest[R],
         came: Answer | ConnectionLostError,
     ) -> Answered[R] | None:
-        """Take what came of a request; return what that says of its rows, if anything."""
+        """Process the response or failure of a request; return what it means for the rows, None if nothing."""
         if isinstance(came, ConnectionLostError):
             self._gate.answered(sent, None, None)
             self._again(pending, sent, Unavailable(f"{self._doing[0].upper()}{self._doing[1:]} failed: {came}."))
@@ -219,7 +218,7 @@ class RequestLoop(Generic[R]):
         return answered
 
     def _take_error(self, pending: PendingRequests[R], sent: SentRequest[R], answer: Answer) -> None:
-        if answer.status == 200:  # DynamoDB always says what it did; something between us and it did not
+        if answer.status == 200:  # DynamoDB always reports what it did: an intermediary answered
             fault: IngestError = Unavailable(f"Table {self.table} answered without saying what it took.")
             self._again(pending, sent, fault)
             return
@@ -234,7 +233,7 @@ class RequestLoop(Generic[R]):
         self._again(pending, sent, fault)
 
     def _may_pass(self, pending: PendingRequests[R], code: str) -> bool:
-        """Return whether credentials were refused that are about to be replaced."""
+        """Return whether the credentials expired so recently that new ones may still come."""
         if code not in _MAY_PASS:
             return False
         if pending.expired_since_s is None:
@@ -252,26 +251,26 @@ class RequestLoop(Generic[R]):
         )
 
     def _again(self, pending: PendingRequests[R], sent: SentRequest[R], last_error: IngestError) -> None:
-        """Send a request again of which nothing is known; but it was not throttled, which the rate learns from."""
+        """Retry a request of unknown outcome. The rate limiter counts its rows as taken: they were not throttled."""
         self._taken += len(sent.request.rows)
         pending.last_error = last_error
         pause_s = send_again_pause_s(sent.tries, chance=self._chance())
         pending.again(sent.request, sent.tries + 1, self._busy_s() + pause_s)
 
     def _refill(self, pending: PendingRequests[R], left: R, tries: int, last_error: IngestError) -> None:
-        """Send a request again when the table may have capacity for it."""
+        """Retry throttled or unprocessed rows after a pause in which the table's capacity may refill."""
         pending.last_error = last_error
         pause_s = refill_pause_s(tries, chance=self._chance())
         pending.again(left, tries + 1, self._busy_s() + pause_s)
 
 
 def error_of(answer: Answer) -> tuple[str, str]:
-    """Return code and message of an error answer; empty where it has none."""
+    """Return the code and message of an error response; empty strings where it has none."""
     return code_and_message(answer_document(answer))
 
 
 def answer_document(answer: Answer) -> dict[str, Any]:
-    """Return what an answer says; nothing where that is not a JSON object."""
+    """Return the JSON object in a response; an empty one if the body is not a JSON object."""
     try:
         document = json.loads(answer.body)
     except ValueError:
@@ -280,7 +279,7 @@ def answer_document(answer: Answer) -> dict[str, Any]:
 
 
 def code_and_message(document: dict[str, Any]) -> tuple[str, str]:
-    """Return code and message of an error answer's document.
+    """Return the code and message of an error response's document.
 
     >>> code_and_message({"__type": "com.amazonaws.dynamodb.v20120810#LimitExceededException", "message": "no"})
     ('LimitExceededException', 'no')

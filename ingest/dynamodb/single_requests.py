@@ -1,6 +1,6 @@
 """Items -> bodies of PutItem, UpdateItem and DeleteItem with their conditions, column by column.
 
-Names and values stand behind placeholders, which take any attribute's name: `#0`, `:0` for what an update sets, `#v`
+Names and values are given by placeholders, which allow any attribute name: `#0`, `:0` for what an update sets, `#v`
 and `:v` in a condition. DynamoDB refuses placeholders that are not used, and empty lists of them.
 """
 
@@ -21,16 +21,16 @@ from ingest.items.columns import AnyArray, Attribute, joined, rows_where
 from ingest.items.items import Items
 
 SLICE_ITEMS = 8000  # encoded at a time
-Text = str | AnyArray  # the same of each item, or a column
+Text = str | AnyArray  # the same for each item, or a column
 
 
 @dataclass(frozen=True, slots=True)
 class WriteRules:
-    """What becomes of a feed's items where each is a request of its own, and on which condition.
+    """How a feed's items are written where each has a request of its own, and on which condition.
 
-    `operation` is that of items that do not say it themselves. `version` is the attribute that may not be greater in
-    the table, `row` the one that names the file and line. A deleted item leaves its key and version behind for
-    `tombstone_s`, by the attribute `expiry`.
+    `operation` is for items without one of their own. `version` is the attribute whose stored value may not be greater,
+    `row` the one with the file and line. A deleted item leaves a tombstone with its key and version for `tombstone_s`;
+    the attribute `expiry` has its end.
     """
 
     operation: str = WriteOperation.PUT
@@ -43,7 +43,7 @@ class WriteRules:
 
     @staticmethod
     def of(feed: Feed) -> "WriteRules":
-        """Return those of a feed."""
+        """Return the rules of a feed."""
         if feed.write == "undo":
             return WriteRules(operation_of(feed), is_undo=True, row=undo_attribute(feed))
         return WriteRules(
@@ -58,7 +58,7 @@ class WriteRules:
 
 @dataclass(slots=True)
 class SingleRequest:
-    """A request that writes one item, the row of the items it is, and the write units of what it sends."""
+    """A request that writes one item, with the item's row and write units."""
 
     operation: str
     body: bytes
@@ -86,7 +86,7 @@ def single_requests(
 
 
 def _by_operation(items: Items, rules: WriteRules) -> Iterator[tuple[str, Sequence[int]]]:
-    """Yield each operation and the rows that ask for it."""
+    """Yield each operation and its rows."""
     if rules.is_undo or items.operations is None:
         yield rules.operation, range(len(items))
         return
@@ -111,7 +111,7 @@ def _bodies(items: Items, table: str, rules: WriteRules, operation: str, now_s: 
 
 
 def _tombstones(items: Items, rules: WriteRules, now_s: float) -> Items:
-    """Return what deleted items leave behind."""
+    """Return the tombstones of deleted items."""
     kept = {rules.version, *(key.name for key in items.keys)}
     deleted = Attribute(DELETED_ATTRIBUTE, "BOOL", pa.repeat(pa.scalar(True), len(items)))
     expires = pa.scalar(str(int(now_s) + (rules.tombstone_s or 0)))
@@ -121,7 +121,7 @@ def _tombstones(items: Items, rules: WriteRules, now_s: float) -> Items:
 
 
 def _without_tombstone(items: Items, rules: WriteRules) -> list[Attribute]:
-    """Return the attributes of items that are updated, with what takes the marks away that a deleted one has."""
+    """Return the attributes of items that are updated, and nulls that remove the marks of a tombstone."""
     nulls = pa.nulls(len(items), pa.string())
     marks = [Attribute(name, "S", nulls) for name in (DELETED_ATTRIBUTE, rules.expiry) if name]
     given = {attribute.name: attribute for attribute in (*marks, *items.attributes)}
@@ -138,7 +138,7 @@ class _Condition:
 
     @staticmethod
     def of(items: Items, rules: WriteRules) -> "_Condition":
-        if rules.is_insert:  # that of an item: it is about the whole key, also where that has a sort key
+        if rules.is_insert:  # checks for an item with the whole key, also where that has a sort key
             return _Condition("attribute_not_exists(#v)", items.keys[0].name)
         if rules.is_undo and rules.row:
             begins = quoted(file_prefix(items.attribute(rules.row).values[0].as_py()))
@@ -158,7 +158,7 @@ class _Condition:
 
 
 def file_prefix(row: str) -> str:
-    """Return what the row attributes of all rows of a file begin with, given one of them.
+    """Return the prefix that the row attributes of all rows of a file share, given one of them.
 
     >>> file_prefix("0f5c#000000000012")
     '0f5c#'
@@ -167,9 +167,9 @@ def file_prefix(row: str) -> str:
 
 
 def _update(attributes: Sequence[Attribute], condition: _Condition) -> Iterator[Text]:
-    """Yield the members of UpdateItems but for the key: what is set and removed, on which condition, by which names.
+    """Yield the members of UpdateItem requests except the key: update expression, condition, names and values.
 
-    An item with nothing to change has no expression: it is made if it is not there.
+    An item with nothing to change has no update expression: the request only creates the item if it is missing.
     """
     sets, removes, names, values = list[Text](), list[Text](), list[Text](), list[Text]()
     for number, attribute in enumerate(attributes):
@@ -198,13 +198,13 @@ def _concatenated(parts: Sequence[Text]) -> Text:
 
 
 def _list(parts: Sequence[Text]) -> Text:
-    """Return parts joined, each of which ends with a comma, without the last comma."""
+    """Return parts that each end with a comma, joined, without the last comma."""
     found = _concatenated(parts)
     return found[:-1] if isinstance(found, str) else pc.ascii_rtrim(found, characters=",")
 
 
 def _wrapped(before: str, inner: Text, after: str) -> Text:
-    """Return a text between two others; all empty where it is."""
+    """Return a text between two others; an empty text where it is empty."""
     if isinstance(inner, str):
         return f"{before}{inner}{after}" if inner else ""
     return cast(AnyArray, pc.if_else(pc.equal(inner, pa.scalar("")), "", joined(before, inner, after)))

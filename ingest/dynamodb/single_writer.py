@@ -1,6 +1,6 @@
-"""Writers for what no batch can do: conditions and updates, a request each; and files of changes, which need both.
+"""Writers for what batches cannot do: conditional writes and updates, one request each; and for files of changes.
 
-Around any of them, and around the writer of batches, the one that reads first and writes what differs.
+Also a wrapper for any of these and for the batch writer, which reads the table first and writes only what differs.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,17 +23,17 @@ from ingest.dynamodb.writer import BatchWriter
 from ingest.items.columns import fill_null, rows_where
 from ingest.items.items import Items, Refusal
 
-MOST_SINGLE = 256  # requests under way: one carries one item, where a batch carries 25
+MOST_SINGLE = 256  # requests in flight: each carries one item, a batch carries 25
 SINGLE_LIMITER = ConcurrencyLimiter(FEWEST, most=MOST_SINGLE)
 _DONE = b"{}"
-_MORE = {"Attributes", "ConsumedCapacity", "ItemCollectionMetrics"}  # that DynamoDB Local answers without being asked
+_MORE = {"Attributes", "ConsumedCapacity", "ItemCollectionMetrics"}  # members that DynamoDB Local returns unrequested
 
 
 class SingleWriter:
-    """Writes each item by a request of its own, as `rules` say. What `loop` says of requests holds.
+    """Writes each item by a request of its own, as `rules` say; `loop` sends and retries the requests.
 
-    A row whose condition is refused is skipped, unless the item that is there is its own: of a request whose answer was
-    lost, or of a load before this one. `clock_s` is the time (epoch).
+    A row whose condition fails is skipped, unless the stored item is the row's own: from a request whose response was
+    lost, or from an earlier load. `clock_s` returns the time (epoch).
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class SingleWriter:
 
     @property
     def stats(self) -> WriteStats:
-        """What was counted since the writer was made. A refused condition takes write units, too."""
+        """What was counted since the writer was made. A failed condition consumes write units, too."""
         return self.loop.stats
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
-        """Write all items; return what became of those that are not in the table now. Raises as `ItemWriter.write`."""
+        """Write all items; return those refused or skipped. Raises as `ItemWriter.write`."""
         table, now_s = self.loop.table, self._clock_s()
         requests = single_requests(items, table, self._rules, interleave=self._interleave, now_s=now_s)
         return self.loop.run(SingleWrites(items, table, self._rules, requests), heartbeat, taken)
@@ -66,7 +66,7 @@ class SingleWriter:
 
 
 class SingleWrites:
-    """The requests that write some items one by one, and what their answers mean."""
+    """The requests that write some items one by one, and how their responses are interpreted."""
 
     def __init__(self, items: Items, table: str, rules: WriteRules, requests: Iterator[SingleRequest]) -> None:
         self._items = items
@@ -79,7 +79,7 @@ class SingleWrites:
         return self._requests
 
     def answered(self, request: SingleRequest, answer: Answer) -> Answered[SingleRequest] | None:
-        """Return what an answer says of an item.
+        """Return what a response means for its item.
 
         Raises:
             TableKeysDiffer: the table has other keys than the items.
@@ -96,7 +96,7 @@ class SingleWrites:
         return Answered(refusal=Refusal(request.rows[0], message))
 
     def _refused(self, request: SingleRequest, stored: dict[str, Any] | None) -> Answered[SingleRequest]:
-        """Return what it means that a condition does not hold, given the item that is there."""
+        """Return the outcome of a failed condition, given the stored item."""
         row = request.rows[0]
         if self._rules.is_undo:
             return Answered(request.rows, Skipped.REPLACED if stored else Skipped.ABSENT, request.write_units)
@@ -110,7 +110,7 @@ class SingleWrites:
         return Answered(request.rows, Skipped.OLDER, request.write_units)
 
     def _value(self, attribute: str | None, row: int) -> str | None:
-        """Return what an item has under an attribute, if the items have that: deleted ones have few."""
+        """Return an item's value of an attribute; None if the items lack it, as deletions lack most."""
         return next((a.values[row].as_py() for a in self._items.attributes if a.name == attribute), None)
 
     def _version_mismatch(self, stored: dict[str, Any] | None) -> str | None:
@@ -124,12 +124,12 @@ class SingleWrites:
 
 
 def _is_done(answer: Answer) -> bool:
-    """Return whether an answer with status 200 is DynamoDB's, and not of something between us and it."""
+    """Return whether a response with status 200 is DynamoDB's, and not an intermediary's."""
     return answer.body == _DONE or answer_document(answer).keys() & _MORE != set()
 
 
 def _text(stored: dict[str, Any] | None, attribute: str | None) -> str | None:
-    """Return an attribute of a stored item, if it has that as text."""
+    """Return a string attribute of a stored item; None if it has no such string."""
     return stored[attribute].get("S") if stored and attribute in stored else None
 
 
@@ -146,7 +146,7 @@ class ChangeWriter:
         return self._batches.stats.plus(self._updates.stats)
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
-        """Write all items; return what became of those that are not in the table now. Raises as `ItemWriter.write`."""
+        """Write all items; return those refused or skipped. Raises as `ItemWriter.write`."""
         operations = pa.nulls(len(items), pa.string()) if items.operations is None else items.operations
         is_update = fill_null(pc.equal(operations, pa.scalar(WriteOperation.UPDATE)), False)
         result = WriteResult()
@@ -165,9 +165,9 @@ FastWriter = BatchWriter | SingleWriter | ChangeWriter
 
 
 class SkipUnchangedWriter:
-    """Reads what the table holds, by `loop`, and lets `writer` write what differs.
+    """Reads the stored items by `loop`, and writes those that differ by `writer`.
 
-    Items that are there from the very row, of a load before this one, are written.
+    Items that an earlier load has already written from the same row count as written.
     """
 
     def __init__(self, loop: RequestLoop[KeysRequest], writer: FastWriter, rules: ComparisonRules) -> None:
@@ -177,12 +177,12 @@ class SkipUnchangedWriter:
 
     @property
     def stats(self) -> WriteStats:
-        """What was counted of writes since the writer was made, and of reads how often they were throttled, and why."""
+        """The counts of writes since the writer was made, and how often reads were throttled, and why."""
         reads = replace(self.loop.stats, items=0, units=0, requests=0, retries=0, unprocessed=0, latencies=NO_LATENCIES)
         return self.writer.stats.plus(reads)
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
-        """Write the items that differ; return what became of all that are not in the table now, or were not written.
+        """Write the items that differ; return those refused or skipped, unchanged ones included.
 
         Raises as `ItemWriter.write`.
         """
@@ -205,7 +205,7 @@ class SkipUnchangedWriter:
         return skipped + write_some(self.writer, items, rest, heartbeat, taken) if rest else skipped
 
     def _wanted(self, items: Items) -> list[str] | None:
-        """Return the attributes to be read: an update is compared with those it has, a deletion with none."""
+        """Return the attributes to read, None for all: those of an update, only the keys for a deletion."""
         if items.operations is not None or self._rules.operation == WriteOperation.PUT:
             return None
         attributes = items.keys if self._rules.operation == WriteOperation.DELETE else items.attributes

@@ -1,6 +1,6 @@
-"""Items that the table holds already just so: read by their keys, several requests at a time, and compared by value.
+"""Finds items that the table already holds unchanged: reads by key, several requests in flight, compares by value.
 
-How those that differ are written is in `ingest.dynamodb.single_writer`.
+`ingest.dynamodb.single_writer` writes those that differ.
 """
 
 import io
@@ -35,11 +35,11 @@ _PYTHON_ONLY = ("L", "M")
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRules:
-    """How a feed's items are compared: a put with the whole item, an update with what it changes, and what is to be
-    deleted with nothing, unless it leaves something behind (`keeps_deleted`).
+    """How a feed's items are compared: a put with the whole item, an update with the attributes it changes; a deletion
+    is unchanged if no item is stored, and never if it leaves a tombstone (`keeps_deleted`).
 
-    `operation` is that of items that do not say it themselves. `ignored` attributes may differ: where an item came from
-    is not what it is. `row` is the one that names the file and line.
+    `operation` is for items without one of their own. `ignored` attributes may differ: they say where an item came
+    from. `row` is the attribute with the file and line.
     """
 
     operation: str = WriteOperation.PUT
@@ -49,7 +49,7 @@ class ComparisonRules:
 
     @staticmethod
     def of(feed: Feed) -> "ComparisonRules":
-        """Return those of a feed."""
+        """Return the rules of a feed."""
         names = (feed.lineage.file, feed.lineage.line, feed.row_attribute, ORDER_ATTRIBUTE)
         return ComparisonRules(
             operation_of(feed),
@@ -61,7 +61,7 @@ class ComparisonRules:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The rows that the table holds just so: its `own`, which it has from this very row of the file, and `others`."""
+    """The rows that the table holds unchanged: `own`, which were written from this row of the file, and `others`."""
 
     others: Sequence[int] = ()
     own: Sequence[int] = ()
@@ -80,14 +80,14 @@ class Comparison:
         self._by_arrow = all(attribute.type not in _PYTHON_ONLY for attribute in items.attributes)
 
     def unchanged(self, rows: Sequence[int], answers: Sequence[bytes]) -> Unchanged:
-        """Return which of the rows are unchanged, given the answers that hold what the table has for them."""
+        """Return which of the rows are unchanged, given the responses with the items stored for them."""
         items = self._items.take(list(rows))
         stored = _decoded(answers, items, self._table) if self._by_arrow else None
         same = self._each_same(items, answers) if stored is None else self._same(items, stored)
         return Unchanged(*([rows[place] for place in places] for places in same))
 
     def stored(self, rows: Sequence[int], answers: Sequence[bytes]) -> list[dict[str, Any] | None]:
-        """Return the items that the table holds for some of the rows, given the answers that have them."""
+        """Return the stored item of each of the rows, None if there is none, given the responses with them."""
         stored = self._by_key(answers)
         return [stored.get(self._key(json.loads(key))) for key in each_text(key_json(self._items.take(list(rows))))]
 
@@ -149,7 +149,7 @@ class Comparison:
 
 
 def _decoded(answers: Sequence[bytes], items: Items, table: str) -> AnyArray | None:
-    """Return the items of answers as a column of structs; None if they hold what the items do not."""
+    """Return the items of responses as a column of structs; None if they have attributes or types the items lack."""
     fields = [(a.name, pa.struct([(a.type, _arrow_type(a)), ("NULL", pa.bool_())])) for a in items.attributes]
     responses = pa.struct([(table, pa.list_(pa.struct(fields)))])
     schema = pa.schema([("Responses", responses), ("UnprocessedKeys", pa.struct([]))])
@@ -172,13 +172,13 @@ def _arrow_type(attribute: Attribute) -> pa.DataType:
 
 
 def _stored(stored: AnyArray, attribute: Attribute, kind: str = "") -> AnyArray:
-    """Return what stored items have under an attribute, in its type or another."""
+    """Return the stored items' values of an attribute, of its type or of type `kind`."""
     values: AnyArray = pc.struct_field(stored, [attribute.name, kind or attribute.type])
     return values
 
 
 def _key_texts(columns: Sequence[AnyArray], items: Items) -> AnyArray:
-    """Return a text for each key, the same for equal keys alone."""
+    """Return a text for each key, the same only for equal keys."""
     spelled = [
         _plain_numbers(column) if key.type == "N" else column for key, column in zip(items.keys, columns, strict=True)
     ]
@@ -188,7 +188,7 @@ def _key_texts(columns: Sequence[AnyArray], items: Items) -> AnyArray:
 
 
 def _plain_numbers(numbers: AnyArray) -> AnyArray:
-    """Return numbers in one spelling, without exponent: equal ones are equal texts."""
+    """Return numbers as texts without exponent, normalized: equal numbers are equal texts."""
     try:
         return pc.cast(numbers, pa.int64()).cast(pa.string())
     except pa.ArrowInvalid:
@@ -197,7 +197,7 @@ def _plain_numbers(numbers: AnyArray) -> AnyArray:
 
 
 def _are_same(attribute: Attribute, stored: AnyArray, is_update: AnyArray) -> AnyArray:
-    """Return which items have an attribute as the stored ones have it."""
+    """Return which items have the same value of an attribute as the stored ones."""
     theirs, is_null = _stored(stored, attribute), _stored(stored, attribute, "NULL").is_valid()
     equal = _are_equal(attribute, theirs)
     if not attribute.values.null_count:
@@ -212,7 +212,7 @@ def _are_same(attribute: Attribute, stored: AnyArray, is_update: AnyArray) -> An
 
 
 def _are_equal(attribute: Attribute, theirs: AnyArray) -> AnyArray:
-    """Return which values are equal; not those that are missing."""
+    """Return which values are equal; False where one is missing."""
     if attribute.type == "BOOL":
         same: AnyArray = fill_null(pc.equal(attribute.values, theirs), False)
         return same
@@ -242,7 +242,7 @@ def _members(members: Sequence[str], kind: str) -> frozenset[str]:
 
 
 def _comparable(value: Any) -> Hashable:
-    """Return a value of DynamoDB JSON such that equal ones are equal."""
+    """Return a hashable form of a DynamoDB JSON value, the same for equal values."""
     if value is None:
         return None
     ((kind, inner),) = value.items()
@@ -257,18 +257,18 @@ def _comparable(value: Any) -> Hashable:
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 MAX_KEYS = 100
-WANTED_BYTES = 1024 * 1024  # of an answer, of 16 MB that are possible: bounds memory with many under way
-FULL_BYTES = 8 * 1024 * 1024  # of an answer that leaves keys for want of room in it, and not of capacity
+WANTED_BYTES = 1024 * 1024  # wanted size of a response, of at most 16 MB: bounds memory with many in flight
+FULL_BYTES = 8 * 1024 * 1024  # a response of this size left keys because it was full, not for lack of capacity
 SLICE_ITEMS = 8000  # whose keys are encoded at a time
-READ_LIMITER = ConcurrencyLimiter(FEWEST, most=16)  # each answer may be as large as DynamoDB's largest
-GROUP_ANSWERS, GROUP_BYTES = 40, 4 * 1024 * 1024  # handed on together
+READ_LIMITER = ConcurrencyLimiter(FEWEST, most=16)  # each response may have DynamoDB's maximum size
+GROUP_ANSWERS, GROUP_BYTES = 40, 4 * 1024 * 1024  # responses, or their bytes, handed on together
 
 OnAnswers = Callable[[Sequence[int], Sequence[bytes]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class KeysRequest:
-    """A request for the items that have the keys of these rows; `keys` is each of them as JSON."""
+    """A request for the stored items with the keys of these rows; `keys` has each key as JSON."""
 
     table: str
     keys: Sequence[bytes]
@@ -280,7 +280,7 @@ class KeysRequest:
 
     @property
     def body(self) -> bytes:
-        """What is sent. Reads are consistent: what another file has just written is seen."""
+        """The request's body. Reads are strongly consistent: they see what another file has just written."""
         head = f'{{"RequestItems":{{{quoted(self.table)}:{{"ConsistentRead":true{self.projection},"Keys":['
         return b"".join((head.encode(), b",".join(self.keys), b"]}}}"))
 
@@ -291,10 +291,10 @@ class KeysRequest:
 
 
 class StoredReads:
-    """The requests for the items that a table holds under the keys of some items.
+    """The requests for the stored items with the keys of some items.
 
-    `on_answers` gets rows and the answers that hold what there is for them, some of each at a time; `attributes` are
-    those to be read, None for all.
+    `on_answers` is called with some rows and the responses that hold their stored items, group by group; `attributes`
+    are those to read, None for all.
     """
 
     def __init__(self, items: Items, table: str, attributes: Sequence[str] | None, on_answers: OnAnswers) -> None:
@@ -307,7 +307,7 @@ class StoredReads:
         self._answers: list[bytes] = []
 
     def fresh(self) -> Iterator[KeysRequest]:
-        """Yield the requests: as many keys in each as their answer has room for, by what earlier answers had."""
+        """Yield the requests; the number of keys in each follows from the size of earlier responses."""
         for start, some in slices(self._items, 0, len(self._items), SLICE_ITEMS):
             keys, at = list(each_text(key_json(some))), 0
             while at < len(keys):
@@ -317,7 +317,7 @@ class StoredReads:
                 at += count
 
     def answered(self, request: KeysRequest, answer: Answer) -> Answered[KeysRequest] | None:
-        """Return what an answer says of the rows: that they are read.
+        """Return which of the rows a response has read.
 
         Raises:
             TableKeysDiffer: the table has other keys than the items.
@@ -331,7 +331,7 @@ class StoredReads:
         return Answered(request.rows)  # whatever is wrong, the write will show it
 
     def finish(self) -> None:
-        """Hand on what is left."""
+        """Hand on the responses not yet handed on."""
         if self._answers:
             self._on_answers(self._rows, self._answers)
             self._rows, self._answers = [], []
@@ -352,14 +352,14 @@ class StoredReads:
         return Answered(done, left=rest)
 
     def _unprocessed(self, request: KeysRequest, body: bytes) -> list[int]:
-        """Return the rows whose keys are left; all, if some of them are not found."""
+        """Return the rows whose keys were left unprocessed; all rows, if a key is not found."""
         unprocessed = json.loads(body).get("UnprocessedKeys", {}).values()
         left = [key for asked in unprocessed for key in asked["Keys"]]
         return rows_of_keys(left, request.rows, self._items)
 
 
 def _projection(attributes: Sequence[str]) -> str:
-    """Return the members of a request that ask for these attributes alone."""
+    """Return the members of a request that select only these attributes."""
     names = ",".join(f'"#{number:x}":{quoted(name)}' for number, name in enumerate(attributes))
     places = ",".join(f"#{number:x}" for number in range(len(attributes)))
     return f',"ProjectionExpression":"{places}","ExpressionAttributeNames":{{{names}}}'

@@ -1,4 +1,4 @@
-"""UpdateItem for the ledger: over a kept-alive connection, at a tenth of the CPU time that boto3 takes for it."""
+"""UpdateItem for the ledger over a kept-alive connection, at a tenth of boto3's CPU time."""
 
 import json
 from base64 import b64decode, b64encode
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 OPERATION = "UpdateItem"
-POLL_S = 1.0  # the exchange knows how long to wait in all
+POLL_S = 1.0  # the exchange has a time-out for the whole request
 SUCCESS = 200
 NOTHING: tuple[int, dict[str, Any]] = 0, {}
-_VALUES = ("Key", "ExpressionAttributeValues")  # of a request: what boto3's table takes as Python's
+_VALUES = ("Key", "ExpressionAttributeValues")  # members of a request that boto3's table takes as Python values
 
 
 class TableUpdates:
-    """Sends UpdateItem as boto3's table does; for one thread.
+    """Sends UpdateItem as boto3's table does; not thread-safe.
 
-    Each request is tried once over a connection that `connect` opens. Where no answer comes of that, or another error
-    than a condition that does not hold, boto3's `table` sends it again, with all its attempts, and says what is wrong.
-    So a request may be carried out twice, as with boto3's own attempts.
+    Each request is tried once over a connection that `connect` opens. Without a response, or after an error other than
+    a failed condition, boto3's `table` sends it again with its own retries, and raises the error if they fail, too. So
+    a request may be carried out twice, as with boto3's own retries.
     """
 
     def __init__(self, table: "Table", connect: Callable[[], Exchange[None]]) -> None:
@@ -39,10 +39,10 @@ class TableUpdates:
         self._exchange: Exchange[None] | None = None
 
     def update_item(self, **request: Any) -> Any:
-        """Change an item; return what boto3's table returns of it: `Attributes`, as `ReturnValues` asks for them.
+        """Update an item; return what boto3's table returns: `Attributes`, as `ReturnValues` requests them.
 
         Raises:
-            ClientError: as boto3's; with the item as it is (`Item`) where its condition does not hold.
+            ClientError: as boto3's; with the stored item (`Item`) if the condition fails.
         """
         status, document = self._sent(_body(self._table.name, request))
         if status == SUCCESS:
@@ -60,7 +60,7 @@ class TableUpdates:
             self._exchange = None
 
     def _sent(self, body: bytes) -> tuple[int, dict[str, Any]]:
-        """Return the status and document of the answer, success or error; 0 and nothing where none came."""
+        """Return the status and document of the response, success or error; `NOTHING` if there was none."""
         try:
             self._exchange = self._exchange or self._connect()
             self._exchange.start(None, body, OPERATION)
@@ -83,12 +83,12 @@ def _body(table: str, request: Mapping[str, Any]) -> bytes:
 
 
 def _base64(value: Any) -> str:
-    """Return a binary value as DynamoDB's JSON has it."""
+    """Return a binary value as base64, as in DynamoDB JSON."""
     return b64encode(bytes(value)).decode()
 
 
 def _read(answer: Answer) -> tuple[int, dict[str, Any]]:
-    """Return status and document of an answer; 0 and nothing where it is not a JSON object."""
+    """Return the status and document of a response; `NOTHING` if it is not a JSON object."""
     try:
         document = read_document(answer.body)
     except ValueError:
@@ -97,7 +97,7 @@ def _read(answer: Answer) -> tuple[int, dict[str, Any]]:
 
 
 def read_document(body: bytes) -> Any:
-    """Return what JSON of DynamoDB's says, binary values as bytes, as botocore's clients have them.
+    """Return parsed DynamoDB JSON with binary values as bytes, as botocore's clients return them.
 
     Raises:
         ValueError: it is not JSON.

@@ -1,4 +1,4 @@
-"""What writing cost and met: write units, requests, what was sent again, and why DynamoDB took less than it got."""
+"""Statistics of writes: write units, requests, retries, unprocessed items, and throttles by DynamoDB's reasons."""
 
 import json
 from bisect import bisect
@@ -25,9 +25,9 @@ def write_units(items: Items) -> int:
 
 
 def units_of_each(items: Items, requests: AnyArray, order: AnyArray | None = None) -> Sequence[int] | None:
-    """Return the write units of each item, or None if each is one; `order`, if given, is the one wanted.
+    """Return the write units of each item, or None if each takes one; in this `order`, if given.
 
-    `requests` is each item as JSON, which is longer: items that are small, as most are, cost one look at its lengths.
+    `requests` has each item as JSON, which is longer than its size: if all are short, as most are, no size is computed.
     """
     if not len(items) or pc.max(byte_lengths(requests)).as_py() <= WRITE_UNIT_BYTES:
         return None
@@ -37,7 +37,7 @@ def units_of_each(items: Items, requests: AnyArray, order: AnyArray | None = Non
 
 
 def item_units(items: Items) -> AnyArray:
-    """Return the write units of each item, one where it is deleted. Digits are counted only near the next KiB."""
+    """Return the write units of each item, one for a deletion. Exact sizes are computed only near the next KiB."""
     least, most = map(units_of, size_bounds(items.attributes))
     near = pc.not_equal(least, most)
     rows = rows_where(near)
@@ -51,7 +51,7 @@ def item_units(items: Items) -> AnyArray:
 
 
 def units_of(sizes: AnyArray) -> AnyArray:
-    """Return the write units of items by their bytes.
+    """Return the write units of items of these sizes in bytes.
 
     >>> units_of(pa.array([100, 1024, 1025], pa.int64())).to_pylist()
     [1, 1, 2]
@@ -67,7 +67,7 @@ BUCKETS = len(_ENDS_S) + 1
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """How many requests fell into each bucket, from a beginning or between two moments. None counted: `()`."""
+    """The number of requests in each latency bucket, since a start or between two moments; `()` if there are none."""
 
     counts: tuple[int, ...] = ()
 
@@ -78,7 +78,7 @@ class Latencies:
     def __add__(self, more: "Latencies") -> "Latencies":
         """Return both together."""
         if not (self.counts and more.counts):
-            return self if self.counts else more  # what has none costs nothing
+            return self if self.counts else more  # nothing to add
         return Latencies(tuple(a + b for a, b in zip(self.counts, more.counts, strict=True)))
 
     def __sub__(self, before: "Latencies") -> "Latencies":
@@ -88,9 +88,9 @@ class Latencies:
         return Latencies(tuple(a - b for a, b in zip(self.counts, before.counts, strict=True)))
 
     def sample(self, most: int) -> list[float]:
-        """Return at most `most` values (ms), distributed as all are, in order, the least and the greatest included.
+        """Return at most `most` ascending values (ms) with the distribution of all, minimum and maximum included.
 
-        Up to `most` requests have a value each.
+        Up to `most` requests, each has a value of its own.
         """
         total = sum(self.counts)
         if total <= most:
@@ -98,7 +98,7 @@ class Latencies:
         return [_ms(bucket) for bucket in self._at([i * (total - 1) // (most - 1) for i in range(most)])]
 
     def _at(self, places: list[int]) -> Iterator[int]:
-        """Yield the buckets of the requests at ascending places in the order of their latencies."""
+        """Yield the bucket of the request at each of these ranks, which ascend, in the order of latency."""
         ends = enumerate(accumulate(self.counts))
         bucket, end = next(ends)
         for place in places:
@@ -120,7 +120,7 @@ def bucket_of(seconds: float) -> int:
 
 
 def _ms(bucket: int) -> float:
-    """Return the middle of a bucket."""
+    """Return the middle of a bucket in milliseconds."""
     return float(f"{1000 * _LEAST_S * 2 ** ((bucket - 0.5) / _PER_DOUBLING):.3g}")
 
 
@@ -128,22 +128,22 @@ def _ms(bucket: int) -> float:
 class WriteStats:
     """Counts of one writer, from its beginning or between two moments (`since`).
 
-    `by_...` are requests that DynamoDB throttled whole, by the reasons it gave: a request may have several, and has
-    `by_other` where it gave none that is known here. Items it left unprocessed come without a reason.
+    `by_...` are requests that DynamoDB throttled whole, by the reasons it gave: a request may have several, and counts
+    as `by_other` if none of them is known here. Unprocessed items come without a reason.
     """
 
-    items: int = 0  # in all requests; again where they are sent again
-    units: int = 0  # of write capacity, for the items that were taken: 1 KB each begun, without those of indexes
+    items: int = 0  # in all requests; counted again when they are sent again
+    units: int = 0  # write units of accepted items: one for each KiB or part of it, without those of indexes
     requests: int = 0
-    retries: int = 0  # requests that sent again what was sent before
-    unprocessed: int = 0  # items left over by a request that took others
-    throttled: int = 0  # requests of which nothing was taken for want of capacity
-    by_key_range: int = 0  # one partition has no more: spread the keys, or wait until DynamoDB splits it
-    by_account: int = 0  # the quota of the account or of each of its tables: ask AWS for more
+    retries: int = 0  # requests that sent items again
+    unprocessed: int = 0  # items that DynamoDB returned as unprocessed
+    throttled: int = 0  # requests rejected whole for lack of capacity
+    by_key_range: int = 0  # the limit of one partition: spread the keys, or wait until DynamoDB splits it
+    by_account: int = 0  # the account's quota, in all or for each table: request an increase from AWS
     by_maximum: int = 0  # the table's own MaxWriteRequestUnits
     by_provisioned: int = 0  # the table's provisioned capacity
     by_other: int = 0
-    latencies: Latencies = NO_LATENCIES  # of the requests of which DynamoDB took something
+    latencies: Latencies = NO_LATENCIES  # of the requests of which DynamoDB accepted something
 
     def since(self, before: "WriteStats") -> "WriteStats":
         """Return what was counted after an earlier moment."""
@@ -159,10 +159,10 @@ class WriteStats:
         return not any(getattr(self, f.name) for f in fields(self))
 
     def metrics(self) -> dict[str, Value]:
-        """Return the counts by metric name. A reason that did not occur is left out: each costs what a metric costs."""
+        """Return the counts by metric name, without reasons that did not occur: each metric is charged for."""
         values: dict[str, Value] = {metric: getattr(self, name) for name, metric in _METRICS.items()}
         values |= {metric: getattr(self, name) for name, metric in _BY_REASON.items() if getattr(self, name)}
-        if self.items:  # answers may come later than their requests were counted
+        if self.items:  # responses may be counted in a later interval than their requests
             values[Metric.UNPROCESSED_SHARE] = min(100.0, 100 * self.unprocessed / self.items)
         if sample := self.latencies.sample(MOST_VALUES):
             values[Metric.REQUEST_LATENCY] = sample
@@ -210,7 +210,7 @@ def _by(reason: str) -> str:
 
 
 def _reported(answer: bytes) -> Iterable[str]:
-    """Return the reasons of an error answer; DynamoDB spells the member in two ways."""
+    """Return the throttling reasons in an error response; DynamoDB spells the member in two ways."""
     try:
         document = json.loads(answer)
         reported = document.get("ThrottlingReasons") or document.get("throttlingReasons") or []

@@ -1,4 +1,4 @@
-"""The fast writer: batches of puts and deletes without a condition, made column by column, many under way at a time."""
+"""The fast writer: batches of unconditional puts and deletes, encoded column by column, many requests in flight."""
 
 from collections.abc import Iterator
 
@@ -15,12 +15,12 @@ _TOOK_ALL = b'{"UnprocessedItems":{}}'
 
 
 class BatchWriter:
-    """Puts and deletes items by BatchWriteItem, with the contract of boto3's `batch_writer` and without its faults.
+    """Puts and deletes items by BatchWriteItem, with the contract of boto3's `batch_writer` but without its faults.
 
-    What `loop` says of requests holds; one that DynamoDB finds invalid is halved until the bad item stands alone.
-    `operation` is what becomes of items that do not say it themselves. Items of one partition key are sent apart from
-    each other, as far as they are in one call, if `interleave`. Memory: the bodies of some 4,000 items, and of the
-    requests under way and waiting.
+    `loop` sends and retries the requests; one that DynamoDB finds invalid is halved until the bad item is alone.
+    `operation` is for items without one of their own. With `interleave`, the items of one partition key in one call are
+    spaced evenly. Memory: the encoded requests of at most 40,000 items, and the bodies of the requests in flight and
+    waiting.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class BatchWriter:
         Raises:
             TableKeysDiffer: the table has other keys than the items.
             ServiceFault: not all are written.
-            IngestError: whatever `heartbeat` raised, which is called before each request and at least once a second;
-                not all are written.
+            IngestError: raised by `heartbeat`, which is called before each request and at least once a second; not all
+                are written.
         """
         return self.loop.run(self._work(items), heartbeat, taken)
 
@@ -57,7 +57,7 @@ class BatchWriter:
 
 
 class BatchWrites:
-    """The BatchWriteItem requests for some items, and what their answers mean."""
+    """The BatchWriteItem requests for some items, and how their responses are interpreted."""
 
     def __init__(self, items: Items, table: str, *, interleave: bool, operation: str) -> None:
         self._items = items
@@ -70,7 +70,7 @@ class BatchWrites:
         return batches(self._items, self._table, interleave=self._interleave, operation=self._operation)
 
     def answered(self, batch: Batch, answer: Answer) -> Answered[Batch] | None:
-        """Return what an answer says of a batch.
+        """Return what a response means for its batch.
 
         Raises:
             TableKeysDiffer: the table has other keys than the items.

@@ -1,7 +1,7 @@
-"""Which writer a feed has, the session that reaches its table, and whether the table has the keys the feed says.
+"""Chooses a feed's writer, opens the session for its table, and checks that the table has the feed's keys.
 
-The one place where a write mode is chosen, for the function, for `ingest load` and for the tests. With it the reference
-writer, which has no requests of its own to send: boto3's `Table.batch_writer`.
+The only place where a write mode is chosen: for the function, for `ingest load` and for the tests. Also the reference
+writer, which leaves all requests to boto3's `Table.batch_writer`.
 """
 
 import time
@@ -45,16 +45,15 @@ if TYPE_CHECKING:
 
 
 SESSION_NAME = "csv-ingest"  # what the owner of the table sees in CloudTrail
-KEPT_S = 60.0  # how long a table that has the keys of its feed is not looked at again
-DIFFERS_S = 10.0  # how old a description may be that a file fails for: the table may have been created again
+KEPT_S = 60.0  # how long a table's description is reused if its keys are those of the feed
+DIFFERS_S = 10.0  # the maximum age of a description that fails a file: the table may have been created again
 
 
 class WriterFactory:
-    """Makes the writers of feeds. Assumed roles and connections are kept from file to file.
+    """Makes the writers of feeds. Assumed roles and connections are reused from file to file.
 
-    `dynamodb` is the session's own client, if there is one already: making another takes time. `warn` takes a
-    sentence on each table whose keys may not be looked at. `budgets` are those of tables that may not be written to as
-    fast as they take it.
+    `dynamodb` is the session's client, if it exists already: creating another takes time. `warn` is called with a
+    sentence for each table that may not be described. `budgets` are the write budgets of tables that have a limit.
     """
 
     def __init__(
@@ -75,11 +74,11 @@ class WriterFactory:
         self._now_s = now_s
         self._described: dict[tuple[str, str | None, str | None], tuple[float, Described | None]] = {}
         self._opened: dict[tuple[str | None, str | None], tuple[AwsSession, Any]] = {}
-        self._resources: dict[AwsSession, Any] = {}  # for boto3's writer alone
+        self._resources: dict[AwsSession, Any] = {}  # only for boto3's writer
         self._fast: dict[tuple[object, ...], FastWriter | SkipUnchangedWriter] = {}
 
     def writer_for(self, feed: Feed, *, table: str | None = None) -> ItemWriter:
-        """Return a feed's writer, to its own table or to another. Nothing is asked of AWS before the first item."""
+        """Return a feed's writer, for its own table or another. It sends AWS no request before the first item."""
         name = table or feed.table
         opened, dynamodb = self._open(feed.role, feed.region)
         rules = WriteRules.of(feed)
@@ -98,7 +97,7 @@ class WriterFactory:
         return self._fast[key]
 
     def reads_for(self, feed: Feed, *, table: str | None = None) -> RequestLoop[KeysRequest]:
-        """Return what reads items of a feed's table, or of another, by their keys."""
+        """Return a request loop that reads items by their keys from a feed's table, or from another."""
         opened, dynamodb = self._open(feed.role, feed.region)
         name = table or feed.table
         return _reads(name, partial(table_exchange, opened, dynamodb, name))
@@ -106,12 +105,12 @@ class WriterFactory:
     def check_table(self, feed: Feed, mapping: Mapping, *, table: str | None = None) -> None:
         """Compare the keys of a feed's table, or of another, with those of the items that a mapping makes.
 
-        Asks DynamoDB once for each table, and again when that was long ago. Where it may not ask, it warns and lets
-        the rows come: they are refused one by one if the keys differ.
+        Describes each table once, and again when the description is old. Without permission to do that, it warns and
+        returns: if the keys differ, the first write then raises TableKeysDiffer.
 
         Raises:
-            TableKeysDiffer: the table would refuse each item.
-            ServiceFault: the table does not exist, or DynamoDB cannot say at the moment.
+            TableKeysDiffer: the table would refuse every item.
+            ServiceFault: the table does not exist, or DynamoDB is throttling or unavailable.
         """
         name = table or feed.table
         if self._faults(feed, mapping, name, KEPT_S):
@@ -120,10 +119,10 @@ class WriterFactory:
                 raise TableKeysDiffer(f"Nothing can be written to table {name}: {'; '.join(faults)}.")
 
     def describe(self, feed: Feed, *, table: str | None = None) -> Described:
-        """Return a feed's table, or another, as DynamoDB describes it.
+        """Return DynamoDB's description of a feed's table, or of another.
 
         Raises:
-            ServiceFault: it does not exist, may not be looked at, or DynamoDB cannot say at the moment.
+            ServiceFault: it does not exist, may not be described, or DynamoDB is throttling or unavailable.
         """
         name = table or feed.table
         with aws_call(f"looking at the keys of table {name}"):
@@ -132,7 +131,7 @@ class WriterFactory:
         return described
 
     def _faults(self, feed: Feed, mapping: Mapping, name: str, kept_s: float) -> list[str]:
-        """Return what is wrong with a table, by a description that is at most so old."""
+        """Return what is wrong with a table, by a description that is at most `kept_s` seconds old."""
         place = (name, feed.role, feed.region)
         at_s, described = self._described.get(place, (float("-inf"), None))
         if self._now_s() - at_s > kept_s:
@@ -141,10 +140,10 @@ class WriterFactory:
         return table_faults(mapping, described) if described else []
 
     def _look(self, feed: Feed, name: str) -> Described | None:
-        """Return a table's description; None where it may not be looked at, as one of another account.
+        """Return a table's description; None without permission to describe it, as in another account.
 
         Raises:
-            ServiceFault: writing would fail as well, or DynamoDB cannot say at the moment.
+            ServiceFault: writing would fail as well, or DynamoDB is throttling or unavailable.
         """
         try:
             return self.describe(feed, table=name)
@@ -169,7 +168,7 @@ class WriterFactory:
 
 
 def _writer(feed: Feed, rules: WriteRules, loop: Callable[..., RequestLoop[Any]]) -> FastWriter:
-    """Return what writes the items of a feed."""
+    """Return the writer for a feed's items."""
     batches = BatchWriter(loop(), interleave=feed.interleave, operation=rules.operation)
     if not feed.is_conditional:
         return batches
@@ -184,10 +183,10 @@ def _reads(table: str, connect: Callable[[], Exchange[Any]]) -> RequestLoop[Keys
 def table_session(
     session: AwsSession, *, role: str | None, region: str | None, config: Config | None = None
 ) -> AwsSession:
-    """Return the session to write to a table with. Nothing is asked of AWS before the first request.
+    """Return the session for writing to a table. It sends AWS no request before the first write.
 
-    Credentials of an assumed role hold for an hour, the most AWS allows from one role to another; botocore fetches new
-    ones fifteen minutes before.
+    Credentials of an assumed role are valid for an hour, AWS's maximum for role chaining; botocore renews them fifteen
+    minutes before they expire.
     """
     if role is None and region in (None, session.region_name):
         return session
@@ -232,7 +231,7 @@ class _Assumed(CredentialProvider):
         return DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method=self.METHOD)
 
     def _client(self, service: str, **credentials: str) -> BaseClient:
-        """Of the stack's own region: the endpoint of STS in its VPC, if it has one, is there."""
+        """Return a client in the stack's own region, where the VPC's endpoint of STS is, if there is one."""
         client: BaseClient = self._session.client(service, config=self._config, **credentials)
         return client
 
@@ -241,26 +240,26 @@ SLICE_ITEMS = 1000  # how many items are Python objects at a time
 
 
 class Boto3Writer:
-    """Writes items through boto3, one batch after another: slow and well known, the measure for any faster one.
+    """Writes items through boto3, one batch after another: slow but well known, the reference for faster writers.
 
-    boto3 repeats unprocessed items at once and without limit: under a long throttle this writer is only as patient
-    as the function's time.
+    boto3 retries unprocessed items at once and without limit: under a long throttle only the function's time-out
+    stops it.
     """
 
     def __init__(self, table: "Table", *, operation: str = WriteOperation.PUT) -> None:
         self._table = table
-        self._operation = operation  # what becomes of items that do not say it themselves
-        self.stats = WriteStats()  # of items only: boto3 does not report what its requests met
+        self._operation = operation  # for items that have none of their own
+        self.stats = WriteStats()  # only items and write units: boto3 does not report its requests
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         """Put or delete all items; return those DynamoDB refuses. All others are durable then.
 
-        `taken` gets each whole slice.
+        `taken` is called with each slice of which no item was refused.
 
         Raises:
             TableKeysDiffer: the table has other keys than the items.
             ServiceFault: not all are written.
-            IngestError: whatever `heartbeat` raised, which is called after each slice; not all are written.
+            IngestError: raised by `heartbeat`, which is called after each slice; not all are written.
         """
         refusals: list[Refusal] = []
         for start in range(0, len(items), SLICE_ITEMS):
@@ -272,7 +271,7 @@ class Boto3Writer:
         return WriteResult(refusals)
 
     def _write_range(self, items: Items, start: int, end: int, heartbeat: Heartbeat) -> list[Refusal]:
-        """Write items[start:end]; where DynamoDB refuses a batch, halve until the refused items stand alone."""
+        """Write items[start:end]; where DynamoDB refuses a batch, halve it until each refused item is alone."""
         try:
             self._send(items.slice(start, end))
             heartbeat()

@@ -1,6 +1,6 @@
 """What would cost less than loading as planned: DynamoDB's own Import from S3, or reading before writing.
 
-And what an index, a replica or a stream would add. Nothing of it is done by itself.
+Also what an index, a replica or a stream would add to the cost. This is advice only: nothing is changed.
 """
 
 import json
@@ -30,17 +30,17 @@ from ingest.items.validate import item_bytes
 IMPORTED_DELIMITERS = ",;:|\t "
 IMPORTED_CODECS = {"": "NONE", "gzip": "GZIP", "zstd": "ZSTD"}
 _UTF8 = ("utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii")
-MOST_NAMES = 255  # of columns, in place of a header
+MOST_NAMES = 255  # column names that can be given instead of a header
 SHOWN_COLUMNS = 3
 Item = dict[str, Any]  # DynamoDB JSON
-STREAM_BYTES = 1_000_000  # that one request reads of a stream
-IMAGES = 2  # of each item in it: old and new
-BUCKET = "BUCKET"  # where the file is not in S3 yet
+STREAM_BYTES = 1_000_000  # bytes of a stream that one request reads
+IMAGES = 2  # images of each item in a stream: old and new
+BUCKET = "BUCKET"  # a placeholder, if the file is not in S3 yet
 
 
 @dataclass(frozen=True, slots=True)
 class ImportFromS3:
-    """DynamoDB's own import, which would do instead of the load: both bills, what it leaves out, and the command."""
+    """DynamoDB's own import as an alternative to the load: both costs, what it does not do, and the command."""
 
     load_dollars: float
     import_dollars: float
@@ -50,9 +50,9 @@ class ImportFromS3:
 
 
 def import_from_s3(found: LoadEstimate, source: str) -> ImportFromS3 | None:
-    """Return what Import from S3 would cost; None where it cannot do what the feed says, or is not cheaper.
+    """Return what Import from S3 would cost; None if it cannot do what the feed says, or is not cheaper.
 
-    It makes the table itself, and puts each row of CSV as it stands.
+    It creates the table itself, and puts each CSV row unchanged.
     """
     feed = found.feed
     codecs = {reading.codec for reading in found.readings}
@@ -68,7 +68,7 @@ def import_from_s3(found: LoadEstimate, source: str) -> ImportFromS3 | None:
     return ImportFromS3(found.dollars, dollars, gb, tuple(_left_out(feed)), command)
 
 
-# What the feed may not say of its files, as Import from S3 would not know it.
+# Settings that must have their defaults, because Import from S3 does not support others.
 _DEFAULTS = (
     *("quote", "escape", "escapes", "line_end", "blanks_around_quotes", "trim"),
     *("skip_lines", "footer_lines", "comment"),
@@ -76,7 +76,7 @@ _DEFAULTS = (
 
 
 def _is_plain(feed: Feed) -> bool:
-    """Return whether Import from S3 reads such files as the feed does, and finds all keys in their columns."""
+    """Return whether Import from S3 reads the files as the feed does, and finds each key in a column of its name."""
     csv, plain = feed.csv, Csv()
     has_header = csv.header == "first" and not csv.names
     keys = [*feed.key_attributes(), *(key for key, _ in feed.index_keys())]
@@ -91,12 +91,12 @@ def _is_plain(feed: Feed) -> bool:
 
 
 def _names(csv: Csv) -> tuple[str, ...]:
-    """Return the names of the columns of files without a header; none where files have one."""
+    """Return the column names of files without a header; none if files have one."""
     return csv.header if isinstance(csv.header, tuple) else csv.names if csv.header == "none" else ()
 
 
 def _left_out(feed: Feed) -> Iterator[str]:
-    """Yield what Import from S3 does not do, a sentence each."""
+    """Yield a sentence for each thing that Import from S3 does not do."""
     keys = {key.name for key in feed.key_attributes()} | {key.name for key, _ in feed.index_keys()}
     typed = [f"{name} ({feed.column(name).type})" for name in feed.columns if feed.column(name).type != "S"]
     typed = [text for text in typed if text.rpartition(" ")[0] not in keys]
@@ -118,7 +118,7 @@ def _is_changed(feed: Feed, name: str) -> bool:
 
 
 def _import_command(feed: Feed, source: str, codec: str) -> str:
-    """Return the command that imports what the source names: a table of the feed's name, with its keys and indexes."""
+    """Return the command that imports the source into a new table with the name, keys and indexes of the feed."""
     keys = {key.name: key.type for key in (*feed.key_attributes(), *(key for key, _ in feed.index_keys()))}
     made: dict[str, Any] = {
         "TableName": feed.table,
@@ -157,14 +157,14 @@ def _json(document: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """Something more that a table may have, and what it would add to the bill of the load."""
+    """An optional feature of a table, and what it would add to the cost of the load."""
 
     what: str
     dollars: float
 
 
 def additions(found: LoadEstimate) -> tuple[Addition, ...]:
-    """Return what an index, a replica and a reader of the stream would add, each."""
+    """Return what an index, a replica and a reader of the stream would each add."""
     table, every = found.units_of_target(found.targets[0]), sum(map(found.units_of_target, found.targets))
     reads = ceil(IMAGES * found.item_gb * 1e9 / STREAM_BYTES)
     return (
@@ -175,7 +175,7 @@ def additions(found: LoadEstimate) -> tuple[Addition, ...]:
 
 
 def pays_from(found: LoadEstimate) -> float | None:
-    """Return from which share of unchanged rows on `skip_unchanged` costs less; None where the feed cannot have it."""
+    """Return the share of unchanged rows above which `skip_unchanged` costs less; None if the feed cannot use it."""
     units = found.units_of_target(found.targets[0])
     if found.feed.skip_unchanged or not units or not may_skip(found.feed):
         return None
@@ -183,7 +183,7 @@ def pays_from(found: LoadEstimate) -> float | None:
 
 
 def may_skip(feed: Feed) -> bool:
-    """Return whether a feed may have `skip_unchanged`, with what else it says."""
+    """Return whether a feed's other settings allow `skip_unchanged`."""
     try:
         check_writing(structs.replace(feed, skip_unchanged=True), "")
     except SettingsFault:
@@ -192,7 +192,7 @@ def may_skip(feed: Feed) -> bool:
 
 
 def share(count: int, of: int) -> tuple[float, float, float]:
-    """Return a share that was found in a sample, and its 95 % confidence interval (Wilson's).
+    """Return the share found in a sample, and its 95 % confidence interval (Wilson's).
 
     >>> [round(end, 3) for end in share(50, 1000)], [round(end, 3) for end in share(0, 1000)]
     ([0.05, 0.038, 0.065], [0.0, 0.0, 0.004])
@@ -204,26 +204,26 @@ def share(count: int, of: int) -> tuple[float, float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What some rows take: read units and write units, those of indexes included."""
+    """The read and write units that some rows consume, those of indexes included."""
 
     read_units: float
     write_units: float
 
     @property
     def dollars(self) -> float:
-        """The amount, on demand."""
+        """The cost in on-demand mode."""
         return self.read_units * Price.READ_UNIT + self.write_units * Price.WRITE_UNIT
 
     def times(self, factor: float) -> "Bill":
-        """Return the bill of as many rows as that."""
+        """Return the bill of this multiple of the rows."""
         return Bill(self.read_units * factor, self.write_units * factor)
 
 
 class TableSample:
-    """What a table holds for some rows of the files, and what these take: each costs the larger of before and after.
+    """Compares rows of the files with the items stored for them. A write costs the larger of the item before and after.
 
-    `sent` are their write units by what is sent alone, of the table (None) and each index; `all` where each is written;
-    `differing` where only those are that differ. An index is written where anything of an item changes.
+    `sent` are the write units by the items sent alone, for the table (None) and each index; `all`, if all are written;
+    `differing`, if only those that differ are. An index is written if anything of an item changes.
     """
 
     def __init__(self, feed: Feed) -> None:
@@ -241,16 +241,16 @@ class TableSample:
 
     @property
     def growth(self) -> dict[str | None, float]:
-        """What the writes of the table and each index take, as a multiple of what is sent alone."""
+        """The write units of the table and each index, as a multiple of those by the items sent alone."""
         taken = self.differing if self._feed.skip_unchanged else self.all
         return {index: taken[index] / units for index, units in self.sent.items() if units}
 
     def bill(self, *, skips: bool) -> Bill:
-        """Return what writing all of the rows takes, or reading them and writing those that differ."""
+        """Return the bill for writing all rows, or with `skips` for reading them and writing those that differ."""
         return Bill(self.read_units, self.differing.total()) if skips else Bill(0, self.all.total())
 
     def add(self, items: Items, stored: Sequence[Item | None], same: Collection[int]) -> None:
-        """Count some items, given what the table holds for each, and which of them are the same there."""
+        """Count some items, given the stored item of each, and which of them are unchanged."""
         operations = items.operation_of_each(self._feed.write)
         removing = [attribute.name for attribute in items.attributes if attribute.remove_null]
         for row, (text, before) in enumerate(zip(item_json(items).to_pylist(), stored, strict=True)):
@@ -270,7 +270,7 @@ class TableSample:
         self.sent[None] += max(1, _units(sent))
         self.all[None] += units
         self.differing[None] += 0 if is_same else units
-        is_rewritten = not is_same or bool(self._hidden & {*sent})  # where it came from is written anew
+        is_rewritten = not is_same or bool(self._hidden & {*sent})  # the origin attributes are rewritten
         for target in self._targets:
             inside = [item if {*target.keys} <= {*item} else {} for item in (before, after, sent)]
             moved = all(inside[:2]) and any(before[key] != after[key] for key in target.keys)
@@ -281,7 +281,7 @@ class TableSample:
 
 
 def _after(operation: str, sent: Item, before: Item, removing: Collection[str]) -> Item:
-    """Return what the table holds for an item when it is written; nothing where that deletes it."""
+    """Return the item that the table holds after a write; an empty one after a deletion."""
     if operation == WriteOperation.DELETE:
         return {}
     if operation == WriteOperation.UPDATE:

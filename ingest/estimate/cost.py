@@ -1,4 +1,4 @@
-"""What loading costs: the sizes of the items, the write units of the table and of each of its indexes, the charges."""
+"""The cost of loading: item sizes, write units of the table and of each of its indexes, and the charges."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -21,9 +21,9 @@ from ingest.items.validate import item_sizes
 from ingest.ledger.row_counts import RowCounts
 
 MIN_SHARE = 1000  # a key with fewer than 1 in 1,000 of a block's writes is not tracked
-MAX_KEYS = 100_000  # are tracked; beyond that, the least frequent nine in ten are dropped
+MAX_KEYS = 100_000  # tracked at most; beyond that, the least frequent nine in ten are dropped
 
-READ_UNIT_BYTES = 4096  # of an item, for each unit of a consistent read; one unit where there is none
+READ_UNIT_BYTES = 4096  # of an item, for each unit of a consistent read; a missing item costs one unit
 GET_BYTES = 8 * 1024 * 1024  # of a ranged read, as in `ingest.aws.s3`
 LEDGER_UNITS_PER_FILE = 4  # docs/evidence.md
 LEDGER_UNITS_PER_SEGMENT = 6
@@ -35,10 +35,10 @@ HEARTBEAT_S = 20.0  # how often a message's visibility timeout is extended
 
 @dataclass(slots=True)
 class HotKeyTracker:
-    """Adds up the writes of each partition key.
+    """Counts the writes of each partition key.
 
-    `writes` counts all. `hottest_units` is the write units of the hottest key of each block, added up over the blocks:
-    rows of one key that stand together hit one partition at the same time, even if they are few in the whole file.
+    `writes` counts all. `hottest_units` is the sum over the blocks of the write units of each block's hottest key:
+    adjacent rows of one key hit one partition at the same time, even if they are few in the whole file.
     """
 
     writes: int = 0
@@ -46,7 +46,7 @@ class HotKeyTracker:
     _counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, keys: AnyArray, units: AnyArray) -> None:
-        """Count the partition keys of a block's writes, and the units of each."""
+        """Count a block's writes by partition key, and the units of its hottest key."""
         if not len(keys):
             return
         self.writes += len(keys)
@@ -78,7 +78,7 @@ def _text(key: str | bytes) -> str:
 
 @dataclass(slots=True)
 class WriteTarget:
-    """The table, or an index by its name, with the write units it needs. An item is in an index if it has its keys."""
+    """The table, or an index by its name, with the write units it needs. An index has the items that have its keys."""
 
     index: str | None
     keys: tuple[str, ...]
@@ -103,8 +103,8 @@ class WriteTarget:
 class WriteCostEstimator:
     """An `ItemWriter` that writes nothing and measures the items it gets.
 
-    Each item counts as new. (One that replaces another costs an index twice where its key there changes, and nothing
-    where nothing of it changes.) The stack's indexes hold whole items.
+    Each item counts as new. (An index charges a replaced item twice if its key in the index changes, and nothing if
+    nothing of it changes.) The stack's indexes project all attributes.
     """
 
     stats = NOTHING_WRITTEN
@@ -144,7 +144,7 @@ def _names(*names: str | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ItemSizes:
-    """Bytes of items as DynamoDB counts them."""
+    """Item sizes in bytes, as DynamoDB counts them."""
 
     least: int
     average: float
@@ -180,16 +180,16 @@ def _quantile(sizes: Counter[int], share: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """What DescribeTable says of a table that is there."""
+    """What DescribeTable reports about an existing table."""
 
     replicas: tuple[str, ...] = ()  # regions
     unnamed: tuple[str, ...] = ()  # indexes that the feed does not name
     has_stream: bool = False
-    warm_units: int | None = None  # write units a second that it takes at once
+    warm_units: int | None = None  # write units a second that it accepts at once
 
     @staticmethod
     def of(described: Described, feed: Feed) -> "TableFacts":
-        """Return them of a description of a feed's table."""
+        """Return the facts in a description of a feed's table."""
         indexes = described.get("GlobalSecondaryIndexes", [])
         return TableFacts(
             tuple(replica["RegionName"] for replica in described.get("Replicas", [])),
@@ -201,7 +201,7 @@ class TableFacts:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is loaded, and by how many functions."""
+    """The amount to load, and the number of functions that load it."""
 
     files: int
     size_bytes: int
@@ -210,16 +210,16 @@ class Workload:
     seconds: float
     table_units: float
     index_units: float
-    read_units: float = 0.0  # of items, before those that differ are written
+    read_units: float = 0.0  # to read stored items, before those that differ are written
     replicas: int = 0
     item_gb: float = 0.0
-    reject_parts: int = 0  # cells of files with rejects in them
-    splits: bool = False  # then all bytes are read twice: the first time to find where segments begin
+    reject_parts: int = 0  # number of file cells (`CELL_BYTES`) that contain rejects
+    splits: bool = False  # if so, all bytes are read twice: first to find where segments begin
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One line of the bill: a quantity, and the price of one."""
+    """One line of the bill: a quantity and a unit price."""
 
     what: str
     quantity: float
@@ -232,7 +232,7 @@ class Charge:
 
 
 def charges(load: Workload, fleet: Fleet) -> list[Charge]:
-    """Return what loading costs once, on demand; monthly charges are not in it."""
+    """Return the one-time charges of a load in on-demand mode, without monthly charges."""
     busy_s = load.workers * load.seconds
     segments = load.segments if load.splits else 0
     ledger = load.files * LEDGER_UNITS_PER_FILE + segments * LEDGER_UNITS_PER_SEGMENT + busy_s / CHECKPOINT_S
@@ -256,7 +256,7 @@ def charges(load: Workload, fleet: Fleet) -> list[Charge]:
 
 
 def provisioned_dollars(units: float, capacity: int, seconds: float) -> float:
-    """Return what the same write units cost with this capacity provisioned, in whole hours.
+    """Return what these write units cost with this capacity provisioned, billed in whole hours.
 
     >>> round(provisioned_dollars(36_000_000, 10_000, 3600), 2)
     6.5
@@ -266,13 +266,13 @@ def provisioned_dollars(units: float, capacity: int, seconds: float) -> float:
 
 
 def ended_dollars(row_counts: RowCounts, feed: Feed | None, *, files: int, seconds: float) -> float:
-    """Return about what files have cost that ended with these row counts, after so long in all.
+    """Return the approximate cost of ended files, given their total row counts and total duration.
 
-    The ledger has no write units: an item counts as large as its row's text, and costs as if it were new; a refused
-    condition costs like a write. Functions are those of the defaults. `feed` is None for files of no feed.
+    The ledger does not store write units: each item counts as large as its row's text, and as new; a failed condition
+    costs the same as a write. The fleet has the default settings. `feed` is None for files without a feed.
     """
     size = row_counts.bytes_read / max(1, row_counts.rows_read)
-    units = 1.0 if size <= WRITE_UNIT_BYTES else size / WRITE_UNIT_BYTES + 0.5  # rounded up, in the middle
+    units = 1.0 if size <= WRITE_UNIT_BYTES else size / WRITE_UNIT_BYTES + 0.5  # the average effect of rounding up
     tried = row_counts.rows_older + row_counts.rows_exists + row_counts.rows_replaced
     read = row_counts.rows_written + row_counts.rows_unchanged if feed and feed.skip_unchanged else 0
     load = Workload(
@@ -289,7 +289,7 @@ def ended_dollars(row_counts: RowCounts, feed: Feed | None, *, files: int, secon
 
 
 def dollars_text(dollars: float) -> str:
-    """Return an amount with the digits that matter.
+    """Return an amount with its significant digits.
 
     >>> dollars_text(312.5), dollars_text(0.00031), dollars_text(0.0000021)
     ('$312.50', '$0.00031', '< $0.00001')

@@ -24,16 +24,16 @@ class Fleet:
     functions: int = 10
     segment_bytes: int = 64 * 1024 * 1024
     memory_mb: int = 1_769
-    run_s: float = 900 - 45  # until a function hands over
+    run_s: float = 900 - 45  # a function works this long before it hands over
 
     def segments(self, size_bytes: int, *, is_splittable: bool) -> int:
-        """Return how many segments a file is loaded in."""
+        """Return the number of segments of a file."""
         return -(-size_bytes // self.segment_bytes) if is_splittable and size_bytes > self.segment_bytes else 1
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Write units of the table or an index: all, its hottest key's, and those of the hottest key at each moment."""
+    """Write units of the table or an index: all, those of its hottest key, and those of each block's hottest key."""
 
     units: float
     hottest_key_units: float
@@ -70,10 +70,10 @@ class Duration:
 
 
 def duration(demands: Sequence[Demand], capacity: Capacity, *, work_s: float, workers: int) -> Duration:
-    """Return how long loading takes; `work_s` is what one core would take for all of it.
+    """Return how long loading takes; `work_s` is the time one core would need for all of it.
 
-    Rows of one key that stand together are interleaved within 40,000 rows at most, so they wait for one partition; each
-    worker reads at another place of the file, and so at another key.
+    Adjacent rows of one key are interleaved within at most 40,000 rows, so they are limited by one partition; each
+    worker reads another part of the file, and so another key.
     """
     hot_s = max(max(d.hottest_key_units, d.hottest_together_units / workers) / PARTITION for d in demands)
     found = {
@@ -94,15 +94,15 @@ def work_seconds(rows: float, text_bytes: float) -> float:
     return rows * ROW_S + text_bytes * BYTE_S
 
 
-# Bytes of text a second that one core expands, measured on rows of 60 bytes: a function that goes on
-# at a checkpoint of a compressed file expands it up to there first.
+# Bytes of text a second that one core decompresses, measured on rows of 60 bytes: a function that resumes a
+# compressed file at a checkpoint must decompress it up to there first.
 EXPANDED_BYTES_S = {"bz2": 19e6, "gzip": 424e6, "zstd": 1_136e6}
 
 
 def resumed_seconds(seconds: float, text_bytes: float, expanded_bytes_s: float, run_s: float) -> float | None:
-    """Return how long one file takes that is expanded anew by each function up to where the one before has come.
+    """Return how long a compressed file takes if each function first decompresses it up to the previous checkpoint.
 
-    `seconds` are those of a load in one go. None: it does not end, as expanding takes all of a function's time.
+    `seconds` is the duration without that. None: it never ends, because decompression takes all of a function's time.
 
     >>> resumed_seconds(800.0, 1e9, 19e6, 855.0), resumed_seconds(40_000.0, 100e9, 19e6, 855.0)
     (800.0, None)
@@ -119,17 +119,17 @@ def resumed_seconds(seconds: float, text_bytes: float, expanded_bytes_s: float, 
         done, whole_s = done + gained, whole_s + run_s
 
 
-LEAST_GAIN = 0.05  # of a function's time: with less it takes far too long
+LEAST_GAIN = 0.05  # the least share of a function's time left for progress: with less, the load takes far too long
 
 
-BUDGET_USED = 0.985  # of a write budget: what is left is for requests that come in lumps (docs/decisions/0022)
+BUDGET_USED = 0.985  # the part of a write budget that is used; the rest is for bursts of requests (docs/decisions/0022)
 MINUTE_S, DAY_S = 60.0, 86_400.0
 
 
 def budget_seconds(limits: TableLimits, capacity: float | None, units: float, begin_s: float) -> float:
-    """Return how many seconds write units take within a table's write budget, begun at `begin_s` (epoch).
+    """Return how many seconds write units take within a table's write budget, from `begin_s` (epoch) on.
 
-    `capacity` is what the table can take, where the budget is a share of that.
+    `capacity` is the table's write units a second, needed if the budget is a share of them.
 
     >>> round(budget_seconds(TableLimits(200, {"07-19": 50}), None, 200 * 3600 + 50 * 3600, 6 * 3600) / 3600, 2)
     2.08
@@ -159,7 +159,7 @@ class Scenario:
 
 
 def capacities(given: int | None, *, is_new: bool) -> tuple[tuple[str, Capacity], ...]:
-    """Return the capacities an estimate is made for, each with its name."""
+    """Return the capacities to estimate for, each with its name."""
     if given is not None:
         return (("as given, a new table", Capacity(given, is_new=True)) if is_new else ("as given", Capacity(given)),)
     new = ("a new table on demand", Capacity(QUOTA, is_new=True))

@@ -1,4 +1,4 @@
-"""From what was read of some files to an estimate for all of them: how much, how long, at what cost."""
+"""Extrapolates from the part of the files that was read to all of them: amount, duration and cost."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,15 +33,15 @@ from ingest.feeds.feed import Feed
 from ingest.feeds.tables import TableLimits, units_of
 from ingest.rejects.reject import CELL_BYTES
 
-NOTABLE = 1.1  # of the time that a load takes otherwise: then expanding again is what limits it
+NOTABLE = 1.1  # above this multiple of the duration without it, repeated decompression is the limit
 
-# Student's t, two-sided 95 %, for 1, 2, ... degrees of freedom; beyond, it is about 2.
+# Student's t, two-sided 95 %, for 1, 2, ... degrees of freedom; for more, about 2.
 _T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A number with its 95 % confidence interval; None where one window says nothing about the rest."""
+    """A number with its 95 % confidence interval; the ends are None if they cannot be estimated, as from one window."""
 
     value: int
     low: int | None
@@ -53,7 +53,7 @@ class Estimate:
         return Estimate(self.value + exact, low, high)
 
     def times(self, factor: float) -> "Estimate":
-        """Return it as a multiple."""
+        """Return the estimate multiplied by a factor."""
         low, high = (None if end is None else round(end * factor) for end in (self.low, self.high))
         return Estimate(round(self.value * factor), low, high)
 
@@ -64,9 +64,9 @@ def exactly(value: int) -> Estimate:
 
 
 def none_seen(read: int, total: float) -> Estimate:
-    """Return an estimate for something that was not seen in the rows that were read (the rule of three).
+    """Return an estimate for something that did not occur in the rows read (the rule of three).
 
-    If there were three in as many rows, 5 of 100 samples would have missed them.
+    If there were three in that number of rows, 5 of 100 samples would have missed them.
 
     >>> none_seen(1000, 100_000)
     Estimate(value=0, low=0, high=300)
@@ -75,7 +75,7 @@ def none_seen(read: int, total: float) -> Estimate:
 
 
 def extrapolate(pairs: Sequence[tuple[int, int]], total_bytes: float) -> Estimate:
-    """Return what all bytes hold, given (bytes, number) of some windows: a ratio estimate with its error.
+    """Return the number in all bytes, given (bytes, number) of some windows: a ratio estimate with its error.
 
     >>> extrapolate([(100, 10), (100, 10), (100, 10)], 1000)
     Estimate(value=100, low=100, high=100)
@@ -103,7 +103,7 @@ def _error(pairs: Sequence[tuple[int, int]], ratio: float, read_bytes: int, tota
 
 @dataclass(frozen=True)
 class LoadEstimate:
-    """What loading some files takes. What was not read of them is estimated. Charges are for the first capacity."""
+    """The estimate for loading some files; the parts not read are extrapolated. Charges are for the first capacity."""
 
     feed_name: str
     feed: Feed
@@ -113,8 +113,8 @@ class LoadEstimate:
     capacities: tuple[tuple[str, Capacity], ...]
     fleet: Fleet
     limits: TableLimits | None = None  # the table's write budget
-    begin_s: float = 0.0  # when the load is begun (epoch)
-    table: TableFacts | None = None  # of one that was looked at
+    begin_s: float = 0.0  # when the load begins (epoch)
+    table: TableFacts | None = None  # if it was described
     growth: Mapping[str | None, float] = field(default_factory=dict)  # see `units_of_target`
 
     @property
@@ -124,7 +124,7 @@ class LoadEstimate:
 
     @property
     def size_bytes(self) -> int:
-        """Their size in bytes, as stored."""
+        """The size of the files in bytes, as stored."""
         return sum(reading.source.size_bytes for reading in self.readings) + sum(s.size_bytes for s in self.unread)
 
     @cached_property
@@ -134,19 +134,19 @@ class LoadEstimate:
 
     @property
     def read_bytes(self) -> int:
-        """How much text was read."""
+        """The bytes of text that were read."""
         return sum(part.bytes for part in self.observed)
 
     @cached_property
     def text_bytes(self) -> float:
-        """How much text there is, expanded."""
+        """The bytes of text in all files, decompressed."""
         text = sum(reading.text_bytes for reading in self.readings)
         size = sum(reading.source.size_bytes for reading in self.readings)
         return text + sum(source.size_bytes for source in self.unread) * (text / size if size else 1.0)
 
     @property
     def scale(self) -> float:
-        """All text, as a multiple of what was read."""
+        """The bytes of all text, as a multiple of those read."""
         return self.text_bytes / self.read_bytes if self.read_bytes else 1.0
 
     @property
@@ -155,7 +155,7 @@ class LoadEstimate:
         return not self.unread and all(reading.is_whole for reading in self.readings)
 
     def estimate(self, number: Callable[[Observed], int]) -> Estimate:
-        """Return a number for all files: exact for those that were read, estimated for the rest."""
+        """Return a number for all files: exact for those that were wholly read, estimated for the rest."""
         whole = [part for reading in self.readings if reading.is_whole for part in reading.observed]
         sampled = [part for reading in self.readings if not reading.is_whole for part in reading.observed]
         known = sum(map(number, whole))
@@ -179,8 +179,8 @@ class LoadEstimate:
     def units_of_target(self, target: WriteTarget) -> float:
         """Return the write units that the table or an index needs.
 
-        Those of the items that are sent, times the `growth` that a sample of the table has shown: an item costs what
-        the larger of it and the one it replaces does.
+        These are the units of the items sent, times the `growth` found in a sample of the table: DynamoDB charges for
+        the larger of an item and the one it replaces.
         """
         return target.units * self.scale * self.growth.get(target.index, 1.0)
 
@@ -196,7 +196,7 @@ class LoadEstimate:
 
     @cached_property
     def segments(self) -> int:
-        """How many segments they are loaded in."""
+        """The number of segments of all files."""
         known = [(reading.source.size_bytes, reading.is_splittable) for reading in self.readings]
         like_those = all(reading.is_splittable for reading in self.readings)
         sizes = known + [(source.size_bytes, like_those) for source in self.unread]
@@ -204,12 +204,12 @@ class LoadEstimate:
 
     @property
     def workers(self) -> int:
-        """How many functions load them at once."""
+        """The number of functions that load at the same time."""
         return max(1, min(self.segments, self.fleet.functions))
 
     @property
     def work_s(self) -> float:
-        """How many seconds one core would take for all of it."""
+        """The seconds that one core would need for all files."""
         return work_seconds(self.rows.value, self.text_bytes)
 
     def demand(self, target: WriteTarget) -> Demand:
@@ -221,17 +221,17 @@ class LoadEstimate:
 
     @cached_property
     def scenarios(self) -> tuple[Scenario, ...]:
-        """How long loading takes at each capacity, with what each function expands again of compressed files.
+        """How long loading takes at each capacity, including repeated decompression by each function.
 
-        Within the table's write budget first, if it has one.
+        If the table has a write budget, the duration within it comes first.
         """
         found = tuple(Scenario(what, capacity, self._duration(capacity)) for what, capacity in self.capacities)
         demands = [self.demand(target) for target in self.targets]
         return (self._within_budget(self.limits, demands, found[-1]), *found) if self.limits else found
 
     def _within_budget(self, limits: TableLimits, demands: list[Demand], without: Scenario) -> Scenario:
-        """Return how long it takes within the write budget, of which indexes take their part, given what it would
-        take without one."""
+        """Return how long it takes within the write budget, which also pays for indexes, given the scenario
+        without one."""
         most = without.capacity.most
         seconds = budget_seconds(limits, most, sum(demand.units for demand in demands), self.begin_s)
         per_s = round(max(units_of(units, most) for units in (limits.write_units, *limits.hours.values())))
@@ -246,24 +246,24 @@ class LoadEstimate:
         return Duration(seconds, "expanding" if seconds > NOTABLE * found.seconds else found.limit)
 
     def at_once(self, capacity: Capacity) -> Duration:
-        """Return how long loading takes where nothing is expanded again."""
+        """Return how long loading takes without repeated decompression."""
         demands = [self.demand(target) for target in self.targets]
         return duration(demands, capacity, work_s=self.work_s, workers=self.workers)
 
     def at_once_s(self, reading: Reading, capacity: Capacity) -> float:
-        """Return how long one file takes, of all, where nothing is expanded again."""
+        """Return how long one of the files takes without repeated decompression."""
         share = reading.text_bytes / max(1.0, self.text_bytes)
         own_s = work_seconds(self.rows.value * share, reading.text_bytes)
         return max(self.at_once(capacity).seconds * share, own_s)
 
     def resumed_s(self, reading: Reading, capacity: Capacity) -> float | None:
-        """Return how long one file takes; None if no function comes to its end, as it is expanded again by each."""
+        """Return how long one file takes; None if repeated decompression keeps all functions from reaching its end."""
         seconds, speed = self.at_once_s(reading, capacity), EXPANDED_BYTES_S.get(reading.codec)
         return resumed_seconds(seconds, reading.text_bytes, speed, self.fleet.run_s) if speed else seconds
 
     @cached_property
     def charges(self) -> list[Charge]:
-        """What it costs, line by line."""
+        """The cost, line by line."""
         table, *indexes = map(self.units_of_target, self.targets)
         load = Workload(
             files=self.files,
@@ -283,28 +283,28 @@ class LoadEstimate:
 
     @property
     def read_units(self) -> float:
-        """What reading items as large as those that are sent takes, before any is written."""
+        """The read units for reading the stored items before writing, if they are as large as those sent."""
         sizes = self.reader.write_cost.sizes.items()
         return sum(ceil(size / READ_UNIT_BYTES) * count for size, count in sizes) * self.scale
 
     @property
     def item_gb(self) -> float:
-        """The items that are sent, by the bytes that DynamoDB counts."""
+        """The size of the items sent in GB, as DynamoDB counts it."""
         return sum(size * count for size, count in self.reader.write_cost.sizes.items()) * self.scale / 1e9
 
     @property
     def dollars(self) -> float:
-        """What it costs on demand."""
+        """The total cost in on-demand mode."""
         return sum(charge.dollars for charge in self.charges)
 
     def _reject_parts(self) -> int:
-        """Return how many rejects parts are written: one for each cell of a file that has rejects."""
+        """Return how many parts of rejects are written: one for each cell of a file with rejects."""
         with_rejects = sum(part.rejected > 0 for part in self.observed) * self.scale
         return round(min(with_rejects, self.text_bytes / CELL_BYTES + self.files))
 
 
 def _in_the_rest(read: Sequence[Observed], number: Callable[[Observed], int], left: float) -> Estimate:
-    """Return a number for the bytes that were not read, from those that were."""
+    """Return an estimate for the bytes not read, from those that were."""
     if any(map(number, read)):
         return extrapolate([(part.bytes, number(part)) for part in read], left)
     rows = sum(part.rows for part in read)

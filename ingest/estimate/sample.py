@@ -1,4 +1,4 @@
-"""Reads a file, or some of it, through the function's own pipeline, and measures what would be written."""
+"""Reads a file, or a part of it, through the function's own pipeline, and measures what would be written."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -33,11 +33,11 @@ class Observed:
 
 @dataclass(slots=True)
 class Reading:
-    """What was read of one file. `text_bytes` is the size of its rows, expanded; `read_bytes` of them were read.
+    """The part of a file that was read: `read_bytes` of the `text_bytes` that its rows have when decompressed.
 
     `how`: "all" of it, in "windows" spread evenly over it, or its "head"; `why` says why not more. `failed_at` has the
-    row counts at which the file would fail: the feed's max_rejects or max_duplicates was exceeded, or all rows were
-    rejects, in what was read. `codec` is how it is compressed, if it is.
+    row counts at which the file would fail: in the part read, max_rejects or max_duplicates of the feed was exceeded,
+    or all rows were rejects. `codec` is the compression; empty if there is none.
     """
 
     source: Source
@@ -52,7 +52,7 @@ class Reading:
 
     @property
     def read_bytes(self) -> int:
-        """How much was read."""
+        """The bytes that were read."""
         return sum(part.bytes for part in self.observed)
 
     @property
@@ -61,7 +61,7 @@ class Reading:
         return self.how == "all"
 
     def note(self, before: RowCounts, row_counts: RowCounts, units: int, feed: Feed) -> None:
-        """Add a block. The header is in the bytes of the first one, and not in those of its rows."""
+        """Add a block. The header is subtracted from the bytes of the first one."""
         head = 0 if before.bytes_read else self.head_bytes
         self.observed.append(
             Observed(
@@ -78,14 +78,14 @@ class Reading:
             self.failed_at = row_counts
 
 
-SLICE_BYTES = 4 * 1024  # of a compressed file, to know how many of its bytes became how much text
+SLICE_BYTES = 4 * 1024  # of a compressed file, read at a time to measure its compression ratio
 Watch = Callable[[RowCounts], None]
 
 
 class SampleReader:
-    """Reads files of one feed; `write_cost` and `reasons` add up over all of them. `check_table` as of `Load`.
+    """Reads files of one feed; `write_cost` and `reasons` accumulate over all of them. `check_table` is as for `Load`.
 
-    `on_items` gets all items that are read.
+    `on_items` is called with all items read.
     """
 
     def __init__(
@@ -108,10 +108,10 @@ class SampleReader:
         return self._tally.reasons
 
     def read(self, source: Source, budget: int | None, watch: Watch = lambda row_counts: None) -> Reading:
-        """Read a file, about `budget` bytes of it, or all of it if that is not more.
+        """Read about `budget` bytes of a file, or all of it if it is not larger.
 
         Raises:
-            FileFault: the file will never load as it is.
+            FileFault: the file cannot be loaded as it is.
         """
         with closing(open_file(source.read, self._feed)) as reader:
             reading = Reading(source, is_splittable=reader.can_jump, head_bytes=reader.start.byte)
@@ -128,7 +128,7 @@ class SampleReader:
         return reading
 
     def _spread(self, reading: Reading, reader: Reader, budget: int, watch: Watch) -> bool:
-        """Read whole records in windows all over the file; return False, with nothing read, if ends are unknown."""
+        """Read whole records in windows spread over the file; return False, with nothing read, if ends are unknown."""
         source, start = reading.source, reader.start.byte
         spread = windows(start, source.size_bytes, window=window_bytes(self._feed.csv), budget=budget)
         found: list[bytes] = []
@@ -160,7 +160,7 @@ class SampleReader:
             reading.text_bytes = max(reading.read_bytes, expanded - reading.head_bytes)
 
     def _load(self, reading: Reading, read: RangeReader, watch: Watch, budget: int | None = None) -> bool:
-        """Run a load that writes nothing; return whether it was ended because the budget was spent."""
+        """Run a load that writes nothing; return whether it stopped because the budget was spent."""
         before, units = NOTHING, self.write_cost.units
 
         def after_block(row_counts: RowCounts) -> None:
@@ -178,7 +178,7 @@ class SampleReader:
             file=reading.source.name,
             now_s=self._now_s,
             check_table=self._check_table,
-            ends_early=False,  # an estimate reads on, and says where the load would end
+            ends_early=False,  # an estimate reads on, and reports where the load would end
             after_block=after_block,
         )
         with suppress(EnoughRowsError):
@@ -188,12 +188,12 @@ class SampleReader:
 
 
 class ItemSample:
-    """At most `most` of the items that are read, each as likely as any other: those with the least random numbers."""
+    """A uniform random sample of at most `most` of the items read: those with the smallest random numbers."""
 
     def __init__(self, most: int, chance: Callable[[], float]) -> None:
         self._most = most
         self._chance = chance
-        self._least = 1.0  # no number from here on is kept
+        self._least = 1.0  # items with this number or a larger one are not kept
         self._blocks: list[tuple[list[float], Items]] = []
 
     def add(self, items: Items) -> None:
@@ -205,7 +205,7 @@ class ItemSample:
             self._thin()
 
     def blocks(self) -> list[Items]:
-        """Return the items, as far as they have the same attributes."""
+        """Return the sampled items, in blocks of the same attributes."""
         self._thin()
         return [items for _, items in self._blocks]
 
@@ -232,7 +232,7 @@ def _in_memory(data: bytes) -> RangeReader:
 
 
 def _expansion(read: RangeReader, feed: Feed, budget: int) -> float:
-    """Return how many bytes of text each byte of the file expands to, at its beginning."""
+    """Return the ratio of decompressed to compressed bytes at the beginning of the file."""
     taken = 0
 
     def slices() -> Iterator[bytes]:

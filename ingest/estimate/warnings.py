@@ -1,4 +1,4 @@
-"""What an estimate warns of, and what to do about it."""
+"""The warnings of an estimate, each with what to do about it."""
 
 import json
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from ingest.feeds.feed import Feed
 from ingest.ledger.row_counts import RowCounts
 
 SHORT_S = 60.0  # a shorter delay is not worth a warning
-LONG_NEW_S = 600.0  # of a new table's first capacity
-NEW_TABLE_READS = 12_000  # read units a second that a new on-demand table takes: they cost nothing to keep
+LONG_NEW_S = 600.0  # of writing at a new table's initial capacity
+NEW_TABLE_READS = 12_000  # read units a second that a new on-demand table accepts: keeping them costs nothing
 LONG_S = 4 * 3600.0
-MANY = 0.01  # share of the rows
+MANY = 0.01  # as a share of the rows
 SHOWN = 40  # characters of a key
 
 
@@ -100,7 +100,7 @@ def _duplicates(found: LoadEstimate) -> Iterator[LoadWarning]:
 
 
 def _hot_keys(found: LoadEstimate) -> Iterator[LoadWarning]:
-    """Yield the keys that limit the load whatever the capacity: by all their writes, or by those at one time."""
+    """Yield the keys that limit the load at any capacity: by all their writes, or by those at the same time."""
     for target in found.targets:
         demand = found.demand(target)
         key_s = demand.hottest_key_units / PARTITION
@@ -135,7 +135,7 @@ def _name(target: WriteTarget) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WarmThroughput:
-    """What warming a table costs once, the time of the load without and with it, and the command."""
+    """The one-time cost of warming a table, the load's duration without and with it, and the command."""
 
     from_units: int
     to_units: int
@@ -146,7 +146,7 @@ class WarmThroughput:
 
 
 def warm_throughput(found: LoadEstimate) -> WarmThroughput | None:
-    """Return what warming the table and its indexes does, where it is new; None where they take all of it at once."""
+    """Return the effect of warming a new table and its indexes; None if the table is not new or already accepts all."""
     new = next((scenario.capacity for scenario in found.scenarios if scenario.capacity.is_new), None)
     before = (found.table and found.table.warm_units) or NEW_TABLE
     if new is None or min(new.most, QUOTA) <= before:
@@ -196,7 +196,7 @@ def _shape(found: LoadEstimate) -> Iterator[LoadWarning]:
 
 
 def _expanded_again(found: LoadEstimate) -> Iterator[LoadWarning]:
-    """Yield that a compressed file takes longer, or for ever, because each function expands it again."""
+    """Yield a warning for each compressed file that takes longer, or never ends, due to repeated decompression."""
     for reading in found.readings:
         _, capacity = found.capacities[0]
         at_once_s, seconds = found.at_once_s(reading, capacity), found.resumed_s(reading, capacity)

@@ -1,4 +1,4 @@
-"""Which columns identify a row: candidates for a table's key."""
+"""Finds the columns that identify a row: candidates for a table's key."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +13,8 @@ from ingest.items.columns import AnyArray, byte_lengths, count_true
 from ingest.sniff.columns import ODD_SHARE, Finding, NumberFormat, is_date, is_few, is_time
 
 MAX_SORT_KEY_BYTES = 1024
-_MOST_COLUMNS = {2: 12, 3: 8}  # of how many columns pairs and triples are tried
-_FIRST_ROWS = 100_000  # what is not unique there need not be tried on all rows
+_MOST_COLUMNS = {2: 12, 3: 8}  # pairs and triples are tried only among this many columns
+_FIRST_ROWS = 100_000  # columns that are not unique in these are not tried on all rows
 _LISTED = 3
 _JOINTS = ("#", "|", "~", "/", "\x1f")
 _WHOLE_NUMBER = r"^-?[0-9]{1,38}$"
@@ -28,7 +28,7 @@ _MEASURE = re.compile(
     r"seconds|minutes|bytes|speed|volume|level|menge|preis|betrag|anzahl|wert)(?:$|[\W_\d])",
     re.IGNORECASE,
 )
-# What a column costs in a key: what identifies is cheap, what only happens to differ from row to row is dear.
+# The cost of a column in a key: low for identifiers, high for values that only happen to differ between rows.
 _IDENTIFIER, _PLAIN, _NUMBER, _TIME_OR_PROSE, _CLOCK, _MEASUREMENT = 0.0, 1.0, 2.0, 3.0, 8.0, 12.0
 _ONE_COLUMN_MORE = 2.0
 _NOTHING_PLAIN = 4.0
@@ -38,9 +38,9 @@ _BY_PLACE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One to three columns, and in how many of the sample's rows they repeat or lack a value.
+    """One to three columns, and the number of sample rows in which they repeat or lack a value.
 
-    Of three, the last two are the sort key, joined by `joint`. `is_measured`: a measurement or a time of day is in it.
+    With three, the last two are the sort key, joined by `joint`. `is_measured`: one is a measurement or a time of day.
     """
 
     columns: tuple[str, ...]
@@ -51,12 +51,12 @@ class Key:
 
     @property
     def odd(self) -> int:
-        """How many rows it does not identify."""
+        """The number of rows that the key does not identify."""
         return self.repeated + self.missing
 
     @property
     def is_unique(self) -> bool:
-        """Whether the sample has a row for each value, and a value for each row."""
+        """Whether each row of the sample has a value, and no value repeats."""
         return not self.odd
 
     @property
@@ -69,7 +69,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class KeyChoice:
-    """The keys that rows could have, the best first. `is_open`: none of them identifies rows."""
+    """The candidate keys, the best first. `is_open`: none of them identifies rows."""
 
     best: Key
     others: tuple[Key, ...] = ()
@@ -79,7 +79,7 @@ class KeyChoice:
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     name: str
-    codes: AnyArray  # a number for each value; null where there is none
+    codes: AnyArray  # a number for each distinct value; null if the cell is null
     cells: AnyArray
     cost: float
 
@@ -89,9 +89,9 @@ class _Candidate:
 
 
 def find_keys(table: pa.Table, findings: list[Finding], form: NumberFormat) -> KeyChoice | None:
-    """Return the keys that rows could have; None if no column can be one at all.
+    """Return the candidate keys; None if no column can be a key at all.
 
-    One column that identifies rows is better than two or three, unless it only holds times, prose or measurements.
+    One column that identifies rows is better than two or three, unless it holds only times, prose or measurements.
     """
     found = [_candidate(table.column(at).combine_chunks(), one, form, at) for at, one in enumerate(findings)]
     candidates = sorted((one for one in found if one), key=lambda one: one.cost)
@@ -110,7 +110,7 @@ def find_keys(table: pa.Table, findings: list[Finding], form: NumberFormat) -> K
 
 
 def _candidate(cells: AnyArray, finding: Finding, form: NumberFormat, at: int) -> _Candidate | None:
-    """Return a column if it can be a key: S, or whole numbers, no value too long."""
+    """Return the column as a candidate if it holds strings or whole numbers, none of them too long; else None."""
     name = finding.name
     if finding.type not in ("S", "N") or len(name.encode()) > MAX_KEY_NAME_BYTES or "{" in name or "}" in name:
         return None
@@ -141,7 +141,7 @@ def _cost(name: str, values: list[str], *, is_number: bool) -> float:
 
 
 def _are_counted(values: list[str]) -> bool:
-    """Return whether values are 1, 2, 3, ..., from any number on."""
+    """Return whether values are consecutive whole numbers, beginning with any number."""
     if not all(re.fullmatch(r"[0-9]{1,38}", value) for value in values):
         return False
     return all(int(two) == int(one) + 1 for one, two in pairwise(values))
@@ -156,7 +156,7 @@ def _are_most(values: list[str], is_so: Callable[[str], bool]) -> bool:
 
 
 def _good(candidates: list[_Candidate], rows: int) -> Iterator[tuple[float, Key]]:
-    """Yield keys that identify rows, but for a few, with their costs: of one column, two, and three if need be."""
+    """Yield keys that identify all but a few rows, with their costs: of one column, then two and three if necessary."""
     least = float("inf")
     for size in (1, 2, 3):
         if least < (size - 1) * _ONE_COLUMN_MORE:
@@ -177,7 +177,7 @@ def _cost_of(chosen: tuple[_Candidate, ...]) -> float:
 
 
 def _repeats_early(chosen: Sequence[_Candidate], rows: int) -> bool:
-    """Return whether the first of many rows show that these columns are not a key."""
+    """Return whether the first rows of a large sample already show that these columns are not a key."""
     if rows <= _FIRST_ROWS:
         return False
     return _counted([one.codes.slice(0, _FIRST_ROWS) for one in chosen], _FIRST_ROWS)[0] > rows * ODD_SHARE
@@ -195,7 +195,7 @@ def _has(cells: AnyArray, mark: str) -> bool:
 
 
 def _counted(columns: list[AnyArray], rows: int) -> tuple[int, int]:
-    """Return how many rows repeat the values of columns, and how many lack one of them."""
+    """Return how many rows repeat a combination of these columns' values, and how many lack one of the values."""
     codes, *others = columns
     for other in others:
         both = pc.add(pc.multiply(codes, pa.scalar(rows + 1, pa.int64())), other)
@@ -205,7 +205,7 @@ def _counted(columns: list[AnyArray], rows: int) -> tuple[int, int]:
 
 
 def _nearest(candidates: list[_Candidate], rows: int) -> list[Key]:
-    """Return the keys that come nearest to identifying rows; one with more columns only where these help much."""
+    """Return the keys that come closest to identifying rows; one with more columns only if it is much better."""
     found: list[Key] = []
     first = [replace(one, codes=one.codes.slice(0, _FIRST_ROWS)) for one in candidates]
     for size in (1, 2, 3):

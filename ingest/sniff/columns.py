@@ -1,4 +1,4 @@
-"""What each column holds: type, words for 'no value', and how many values are of another kind."""
+"""Finds what each column holds: type, words for 'no value', and the number of values of another type."""
 
 import re
 from collections import Counter
@@ -20,7 +20,7 @@ NULL_WORDS = (
     *("NULL", "Null", "null", "(null)", "N/A", "n/a", "#N/A", "NA", "na", "NaN", "nan", "NAN", "None", "none", "nil"),
     *("-", "--", POSTGRES_NULL),
 )
-_BOOLEANS = (  # for true, for false; true and false alone are evident too, the others only together
+_BOOLEANS = (  # (true, false); one of true and false is enough evidence, other pairs need both words
     *(("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f")),
     *(("ja", "nein"), ("wahr", "falsch"), ("oui", "non"), ("vrai", "faux"), ("sí", "no"), ("sì", "no"), ("sim", "não")),
 )
@@ -39,20 +39,20 @@ _CODE = r"^(?:\+|-?0[0-9]|[0-9]{1,3}(?:\.[0-9]{1,3}){3}$)"  # phone numbers, cod
 
 @dataclass(frozen=True, slots=True)
 class NumberFormat:
-    """The marks of a file's numbers."""
+    """The decimal and thousands marks of a file's numbers."""
 
     decimal: str = "."
     thousands: str = ""
 
     def pattern(self) -> str:
-        """Return what numbers look like that lose nothing as numbers: no leading zeros, no codes such as 12E4."""
+        """Return a pattern for texts that lose nothing as numbers: no leading zeros, no codes such as 12E4."""
         point, mark = re.escape(self.decimal), re.escape(self.thousands)
         grouped = rf"[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+|" if mark else ""
         whole = rf"(?:{grouped}0|[1-9][0-9]*)"
         return rf"^-?(?:{whole}(?:{point}[0-9]+(?:[eE][+-]?[0-9]+)?|[eE][+-][0-9]+)?|{point}[0-9]+)$"
 
     def evidence(self, delimiter: str) -> str:
-        """Return what only numbers with these marks look like: 1,234 alone could be either."""
+        """Return a pattern that only numbers with these marks match: 1,234 alone could be either."""
         point, mark = re.escape(self.decimal), re.escape(self.thousands)
         shown = []
         if self.thousands in _SPACES or (self.thousands and self.thousands == delimiter):
@@ -68,7 +68,7 @@ PLAIN = NumberFormat()
 
 
 def find_number_format(columns: Sequence[AnyArray], delimiter: str) -> NumberFormat:
-    """Return the marks under which most columns are numbers; other than plain ones only where they are evident."""
+    """Return the marks with which most columns are numbers; marks other than plain ones only if there is evidence."""
     doubtful = [values for values in columns if len(values) and _all_like(values, _LOOSE)]
     best, most = PLAIN, sum(is_number_column(values, PLAIN) for values in doubtful)
     for form in _formats(delimiter) if most < len(doubtful) else ():
@@ -79,7 +79,7 @@ def find_number_format(columns: Sequence[AnyArray], delimiter: str) -> NumberFor
 
 
 def is_number_column(values: AnyArray, form: NumberFormat) -> bool:
-    """Return whether values are numbers and nothing is lost if they are written as such; a few may be neither."""
+    """Return whether values, but for a few, are numbers that lose nothing when they are written as numbers."""
     found = values.filter(_like(values, form.pattern()))
     if not is_few(len(values) - len(found), len(values)) or pc.any(_like(values, _CODE)).as_py():
         return False
@@ -91,7 +91,7 @@ def is_number_column(values: AnyArray, form: NumberFormat) -> bool:
 
 
 def is_few(odd: int, total: int) -> bool:
-    """Return whether the odd values are few enough to be mistakes in the file rather than the column's own format.
+    """Return whether the odd values are few enough to be mistakes in the file, and not the column's format.
 
     >>> is_few(0, 3), is_few(1, 20), is_few(1, 500)
     (True, False, True)
@@ -115,7 +115,7 @@ def _like(values: AnyArray, pattern: str) -> pa.BooleanArray:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a column holds. `values` and `nulls` count its cells, `odd` the values that are none of the type."""
+    """What a column holds. `values` counts its values, `odd` those not of the type; `nulls` are its words for none."""
 
     name: str
     type: ColumnType = "S"
@@ -134,8 +134,8 @@ class Finding:
 def find_columns(table: pa.Table, form: NumberFormat) -> list[Finding]:
     """Return what each column holds.
 
-    A word such as NA means a missing value only where all the rest are numbers or booleans, and only if no column of
-    text contains it: there it may be a name.
+    A word such as NA means a missing value only if all other cells of the column are numbers or booleans, and only if
+    no text column contains it: there it may be a name.
     """
     findings = _judge_all(table, form, NULL_WORDS)
     doubtful = _words_in_text(table, findings)
@@ -145,7 +145,7 @@ def find_columns(table: pa.Table, form: NumberFormat) -> list[Finding]:
 
 
 def values_without_nulls(table: pa.Table) -> list[AnyArray]:
-    """Return each column's cells but those that say, or could say, 'no value'."""
+    """Return each column's cells without those that mean, or could mean, 'no value'."""
     words = pa.array(NULL_WORDS, pa.string())
     columns = (column.drop_null().combine_chunks() for column in table.columns)
     return [cells.filter(pc.invert(pc.is_in(cells, value_set=words))) for cells in columns]
@@ -184,7 +184,7 @@ def _judge(name: str, cells: AnyArray, form: NumberFormat, words: Collection[str
 
 
 def without_odd_rows(table: pa.Table, findings: list[Finding], form: NumberFormat) -> pa.Table:
-    """Return a table without the rows that are rejected for an odd value in a column."""
+    """Return a table without the rows that would be rejected for an odd value in a column."""
     odd: set[int] = set()
     for at, finding in enumerate(findings):
         cells: AnyArray = table.column(at).combine_chunks()
@@ -199,7 +199,7 @@ def without_odd_rows(table: pa.Table, findings: list[Finding], form: NumberForma
 
 
 def _count_bad_numbers(values: AnyArray, form: NumberFormat) -> int:
-    """Return how many values are rejected as numbers: more are spelled so than `NumberFormat.pattern` takes for one."""
+    """Return how many values would be rejected as numbers: a load accepts more forms than `NumberFormat.pattern`."""
     odd = values.filter(pc.invert(pc.match_substring_regex(values, form.pattern())))
     return len(numbers(odd, _target(form)).bad)
 
@@ -220,7 +220,7 @@ def _counts(values: AnyArray, words: tuple[str, ...]) -> Counter[str]:
 
 
 def _words_in_text(table: pa.Table, findings: list[Finding]) -> set[str]:
-    """Return the words for 'no value' of typed columns that stand in columns of text too, where they may be names."""
+    """Return the words for 'no value' in typed columns that also occur in text columns, where they may be names."""
     used = {word for finding in findings for word in finding.nulls} - {POSTGRES_NULL}
     texts = [
         column
@@ -249,7 +249,7 @@ _LOOKED_AT = 64  # characters: longer cells are text
 
 
 def is_value(cell: str) -> bool:
-    """Return whether a cell looks like a number, date, time, yes or no, identifier or address: not like a name.
+    """Return whether a cell looks like a number, date, time, yes or no, identifier or address, and not like a name.
 
     >>> [is_value(cell) for cell in ("1.234,50", "2026-11-01", "ja@nein.de", "Umsatz EUR")]
     [True, True, True, False]
@@ -259,7 +259,7 @@ def is_value(cell: str) -> bool:
 
 
 def is_word(cell: str) -> bool:
-    """Return whether a cell is yes, no, true or false: a value among others, or the name of a column."""
+    """Return whether a cell is yes, no, true or false: it may be a value or the name of a column."""
     return _WORDS.match(cell.strip()) is not None
 
 
@@ -275,12 +275,12 @@ def is_time(cell: str) -> bool:
 
 
 def is_year(cell: str) -> bool:
-    """Return whether a cell looks like a year: a number that names columns too."""
+    """Return whether a cell looks like a year: a number that may also be a column name."""
     return _YEAR.match(cell) is not None
 
 
 def shape(cell: str, *, is_exact: bool = False) -> str:
-    """Return what a cell is made of: runs of digits, and of letters in one case unless `is_exact`, are one sign each.
+    """Return a cell's shape: each run of digits, and unless `is_exact` of letters in one case, becomes one character.
 
     >>> shape("O-700123"), shape("C 1042/be"), shape("AB12", is_exact=True)
     ('A-9', 'A 9/a', 'AA9')

@@ -1,4 +1,4 @@
-"""Which delimiter and quoting a file is written in: those under which its records agree."""
+"""Finds a file's delimiter and quoting: those with which its records have the same number of cells."""
 
 import re
 from dataclasses import dataclass, replace
@@ -25,18 +25,18 @@ from ingest.sniff.trial import (
 )
 
 _USUAL = (",", ";", "\t", "|", "\x01", "\x1f")
-DELIMITERS = (*_USUAL, ":", " ")  # the last two stand in text, too
+DELIMITERS = (*_USUAL, ":", " ")  # the last two also occur in text
 _LEAST_SHARE = 0.6
 _MANY_LINES = 300_000
 _LEAST_SHARE_OF_WORDS = 0.95
-_WORDS_OF_NO_PROSE = 5  # in each line
+_WORDS_OF_NO_PROSE = 5  # in each line, at least
 _CLOCK = re.compile(rb"\d:\d\d")
 _REMARK = re.compile(rb"(?:\A|[\r\n])#")
 _PROSE_REMARK = re.compile(rb"#(?:\s|$)")
 
 
 def find_dialect(text: bytes) -> Trial:
-    """Return the trial of the dialect that fits the first lines of a file best; its quoting fits all of the text.
+    """Return the trial of the dialect that fits the first lines of a file best; its quoting fits the whole text.
 
     Raises:
         EmptyFile, NotCsv: there are no records, or more columns than a table can have.
@@ -60,7 +60,7 @@ def find_dialect(text: bytes) -> Trial:
 
 
 def single_column(window: bytes, comment: str = "", rivals: list[Trial] | None = None) -> Trial | None:
-    """Return the trial of a delimiter that does not occur, so that every record is one cell; with a note why."""
+    """Return a trial of a delimiter that does not occur, so that every record is one cell, with a note on why."""
     delimiter = next((mark for mark in (*_USUAL, "\x02") if mark.encode() not in window), "\x1e")
     trial = choose_quoting(window, delimiter, comment)
     rivals = [rival for rival in rivals or () if rival.width > 1 and rival.csv.delimiter in _USUAL]
@@ -75,7 +75,7 @@ def single_column(window: bytes, comment: str = "", rivals: list[Trial] | None =
 
 
 def _quoted_as_all(text: bytes, trial: Trial) -> Trial:
-    """Return the trial with the quoting that all of a sample shows, where quotes stand behind its first lines."""
+    """Return the trial with the quoting of the whole sample, if quotes or backslashes occur after its first lines."""
     if len(text) == len(trial.window) or not any(mark in text[len(trial.window) :] for mark in (b'"', b"'", b"\\")):
         return trial
     whole = choose_quoting(_in_time(text).decode("utf-8", "replace").encode(), trial.csv.delimiter, trial.csv.comment)
@@ -86,13 +86,13 @@ def _quoted_as_all(text: bytes, trial: Trial) -> Trial:
 
 
 def is_spaced(trial: Trial) -> bool:
-    """Return whether most delimiters stand before a blank, as commas in prose do."""
+    """Return whether most delimiters are followed by a blank, as commas in prose are."""
     delimiter = trial.csv.delimiter.encode()
     return trial.window.count(delimiter + b" ") * 2 > trial.window.count(delimiter)
 
 
 def _in_time(text: bytes) -> bytes:
-    """Return a text, or as much of it as has not too many lines to look at each: these are of a few bytes only."""
+    """Return the text, or its beginning if it has too many lines to look at each, as with lines of a few bytes."""
     lines = text.count(b"\n") + text.count(b"\r")
     return text if lines <= _MANY_LINES else text[: len(text) * _MANY_LINES // lines].rpartition(b"\n")[0] or text
 
@@ -119,18 +119,18 @@ def _is_viable(trial: Trial) -> bool:
 
 
 def _are_cells(trial: Trial) -> bool:
-    """Return whether words between blanks are cells: as many in all lines, most of them values, or under a header."""
+    """Return whether words between blanks are cells: equally many in nearly all lines, and values or below a header."""
     if trial.width == 1 or trial.first or trial.share < _LEAST_SHARE_OF_WORDS or len(trial.counts) < 2:
         return False
     rows = read_grid(trial, straight_records(trial, 0, 200))
     if trial.width == 2 and all(is_date(cell) for row in rows[1:] for cell in row):
-        return False  # a day and a time of it are one cell
+        return False  # a date and a time of day are one cell
     is_tabular = trial.width >= _WORDS_OF_NO_PROSE or _value_share(trial) >= 0.5
     return is_tabular or header_votes(rows[0], rows[1:]) > 0
 
 
 def _score(trial: Trial) -> float:
-    """Return how well a dialect fits: records agree, cells are values, few lines stand before them, common mark."""
+    """Return how well a dialect fits: records agree in width, cells are values, no lines above, common delimiter."""
     order = DELIMITERS.index(trial.csv.delimiter)
     return (
         trial.share
@@ -150,7 +150,7 @@ def _value_share(trial: Trial) -> float:
 
 
 def _are_rows(trial: Trial) -> bool:
-    """Return whether lines that begin with # are rows or header after all: they have as many cells as these."""
+    """Return whether lines that begin with # are rows or a header, and not comments: they have as many cells."""
     bare = try_dialect(trial.window, Csv(delimiter=trial.csv.delimiter, quote=trial.csv.quote, escape=trial.csv.escape))
     if bare is None:
         return True
@@ -164,7 +164,7 @@ def _are_rows(trial: Trial) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Enclosing:
-    """How many cells begin with a quote, and how many of these end with one where a cell can end."""
+    """The number of cells that begin with a quote, and of those that also end with one where a cell can end."""
 
     opened: int
     closed: int
@@ -176,7 +176,7 @@ class Enclosing:
 
 
 def choose_quoting(window: bytes, delimiter: str, comment: str) -> Trial | None:
-    """Return the trial of a delimiter with the quoting that the window shows."""
+    """Return the trial of a delimiter with the quoting found in the window."""
     double = Csv(delimiter=delimiter, comment=comment)
     trials = [try_dialect(window, double)]
     enclosing = count_enclosed(window, double)
@@ -208,7 +208,7 @@ def count_enclosed(window: bytes, csv: Csv) -> Enclosing:
 def _with_blanks(
     window: bytes, delimiter: str, comment: str, tight: Trial | None, enclosing: Enclosing
 ) -> Trial | None:
-    """Return the trial in which blanks may stand before quotes, if more cells are enclosed then."""
+    """Return the trial that allows blanks before quotes, if more cells are enclosed that way."""
     csv = Csv(delimiter=delimiter, comment=comment, blanks_around_quotes=True)
     found = count_enclosed(Grammar(csv).without_blanks(window), csv)
     if found.closed <= enclosing.closed or found.share < 0.9:
@@ -218,7 +218,7 @@ def _with_blanks(
 
 
 def _single_quoted(window: bytes, delimiter: str, comment: str, double: Trial | None) -> Trial | None:
-    """Return the trial with `'` if it evidently encloses: nearly always in pairs, and often or to good effect."""
+    """Return the trial with `'` as quote if it clearly encloses cells: in pairs, and often or with a better fit."""
     csv = Csv(delimiter=delimiter, quote="'", comment=comment)
     enclosing = count_enclosed(window, csv)
     if enclosing.closed < 2 or enclosing.share < 0.9:
@@ -234,9 +234,9 @@ def _if_no_worse(trial: Trial | None, other: Trial | None) -> Trial | None:
 
 
 def _escaped(window: bytes, trial: Trial) -> Trial:
-    r"""Return the trial with backslashes as escapes, if that makes rows of more records.
+    r"""Return the trial with backslashes as escapes, if more records are rows that way.
 
-    Beside \N for NULL they are, where each is one that databases write.
+    If \N for NULL occurs, they are escapes if all of them are sequences that databases write.
     """
     cell_end = re.escape(trial.csv.delimiter.encode()) + rb"\r\n"
     if re.search(rb"(?:\A|[%s])\\N(?:\Z|[%s])" % (cell_end, cell_end), window):
@@ -250,7 +250,7 @@ def _escaped(window: bytes, trial: Trial) -> Trial:
 
 
 def _is_narrower(escaped: Trial, trial: Trial) -> bool:
-    """Return whether escapes take cells away, and not so that all records have as many for the first time."""
+    """Return whether escapes make records narrower, without giving all records the same width for the first time."""
     is_better = escaped.width > 1 and len(set(escaped.counts)) == 1 < len(set(trial.counts))
     return escaped.width < trial.width and not is_better
 
@@ -258,7 +258,7 @@ def _is_narrower(escaped: Trial, trial: Trial) -> bool:
 def _dumped(window: bytes, trial: Trial) -> Trial | None:
     r"""Return the trial of a database's dump, in which \N is NULL, \t a tab and \\ a backslash; None if it is not one.
 
-    In cells with quotes, or between commas, letters alone are not evidence enough: they may be those of a path.
+    With quoted cells or a delimiter other than tab, letters alone are not enough evidence: they may be part of a path.
     """
     found = set(re.findall(rb"\\[\s\S]?", window))
     delimiter = trial.csv.delimiter.encode()

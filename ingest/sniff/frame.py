@@ -1,4 +1,4 @@
-"""What surrounds the rows: preamble and header; and how wide the rows are."""
+"""Finds what surrounds the rows: preamble and header; and how wide the rows are."""
 
 import re
 from collections import Counter
@@ -21,7 +21,7 @@ _MOST = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where the rows are. `names` stand in for the header's where those will not do; `notes` say why, by setting."""
+    """Where the rows are. `names` replace the header's if those cannot be used; `notes` have the reasons by setting."""
 
     skip_lines: int = 0
     has_header: bool = True
@@ -33,7 +33,7 @@ class Frame:
 
 
 def find_frame(trial: Trial) -> Frame:
-    """Return what surrounds the rows of a window; of the footer nothing is known yet."""
+    """Return what surrounds the rows of a window; the footer is not known yet."""
     start = trial.first
     if start and (other := _other_width(trial, start)):
         return other
@@ -48,7 +48,7 @@ def find_frame(trial: Trial) -> Frame:
 
 
 def _frame(trial: Trial, at: int, *, has_header: bool = True, names: list[str] | None = None) -> Frame:
-    """Return a frame that begins at a record, its header or first row."""
+    """Return a frame that begins at this record: the header, or the first row."""
     skip_lines = trial.spans[at].line + trial.lines_above if at else 0
     usable = _names_if_needed(names or [])
     below = "header" if has_header else "first row"
@@ -58,7 +58,7 @@ def _frame(trial: Trial, at: int, *, has_header: bool = True, names: list[str] |
 
 
 def _other_width(trial: Trial, start: int) -> Frame | None:
-    """Return the frame of rows that are consistently longer or shorter than the header above them, if they are."""
+    """Return the frame of rows that are consistently longer or shorter than the header above them; else None."""
     at, count = _first_like(trial, start - 1), trial.counts[start - 1]
     if count < 2:
         return None
@@ -69,14 +69,14 @@ def _other_width(trial: Trial, start: int) -> Frame | None:
 
 
 def _first_like(trial: Trial, at: int) -> int:
-    """Return the first of the records of one width that end at a record."""
+    """Return the first of the consecutive records with the width of this one that end with it."""
     while at and trial.counts[at - 1] == trial.counts[at]:
         at -= 1
     return at
 
 
 def _above_shorter_rows(trial: Trial, at: int, header: list[str]) -> Frame | None:
-    """Return the frame of a header with more cells than all, or than most, rows."""
+    """Return the frame of a header with more cells than all or most rows; None if it is not one."""
     count, below = trial.counts[at], trial.counts[at + 1 :]
     frame = _frame(trial, at, names=header)
     if max(below) == count and below.count(count) * 20 >= len(below):
@@ -90,9 +90,9 @@ def _above_shorter_rows(trial: Trial, at: int, header: list[str]) -> Frame | Non
 
 
 def _above_longer_rows(trial: Trial, at: int, header: list[str]) -> Frame | None:
-    """Return the frame of a header with a cell less than most rows: these end with a delimiter, or begin with a number.
+    """Return the frame of a header one cell shorter than most rows: those end with a delimiter or begin with a number.
 
-    A title that happens to have as many delimiters stands above a header of its own.
+    None for a title that happens to have that number of delimiters: a real header follows it.
     """
     rows = _body(trial, at + 1)
     between = read_grid(trial, list(range(at + 1, trial.first)))
@@ -116,7 +116,7 @@ def _above_longer_rows(trial: Trial, at: int, header: list[str]) -> Frame | None
 
 
 def _are_row_numbers(cells: list[str]) -> bool:
-    """Return whether cells count rows, perhaps with gaps: whole numbers that rise."""
+    """Return whether cells are row numbers, perhaps with gaps: whole numbers that increase."""
     if not all(re.fullmatch(r"\d{1,18}", cell) for cell in cells):
         return False
     return all(int(one) < int(two) for one, two in pairwise(cells))
@@ -127,7 +127,7 @@ def _are_row_names(cells: list[str]) -> bool:
 
 
 def _are_names(header: list[str]) -> bool:
-    """Return whether cells may be names of columns rather than a sentence with commas."""
+    """Return whether cells may be column names, and not a sentence with commas."""
     return all(cell and cell == cell.strip() for cell in header)
 
 
@@ -136,7 +136,7 @@ def _body(trial: Trial, start: int) -> list[list[str]]:
 
 
 def _below_titles(trial: Trial, start: int) -> int:
-    """Return the record below titles that spreadsheets fill up with empty cells, if a header stands there."""
+    """Return the header below titles that a spreadsheet padded with empty cells; `start` if there is none."""
     records = straight_records(trial, start, 12)
     if trial.width < 3 or len(records) < 2 or records[0] != start:
         return start
@@ -154,20 +154,20 @@ def _names_if_needed(header: list[str]) -> tuple[str, ...]:
 
 
 def _is_padded(grid: list[list[str]]) -> bool:
-    """Return whether white space around cells is the file's manner, not one cell's."""
+    """Return whether white space around cells is common in the file, and not only in single cells."""
     cells = [cell for row in grid for cell in row if cell.strip()]
     return sum(cell != cell.strip() for cell in cells) * 5 > len(cells)
 
 
 def _ragged(trial: Trial, start: int) -> str:
-    """Return "pad" where many records leave their last cells out and none has too many."""
+    """Return "pad" if many records lack their last cells and none has too many, else "reject"."""
     below = trial.counts[start + 1 :]
     short = sum(1 < count < trial.width for count in below)
     return "pad" if below and short * 5 > len(below) and max(below) <= trial.width else "reject"
 
 
 def with_frame(csv: Csv, frame: Frame) -> Csv:
-    """Return a dialect with what surrounds the rows. Where all cells are trimmed, so are blanks before quotes."""
+    """Return a dialect with the settings of a frame. Trimming all cells includes blanks before quotes."""
     surroundings = {name: getattr(frame, name) for name in ("skip_lines", "names", "ragged", "footer_lines", "trim")}
     blanks = csv.blanks_around_quotes and not frame.trim
     header = "first" if frame.has_header else "none"
@@ -182,7 +182,7 @@ def with_fields(csv: Csv, **changed: Any) -> Csv:
 def is_header(first: list[str], body: list[list[str]]) -> bool:
     """Return whether a record is a header.
 
-    Where all cells are text it is taken for one: files without a header are the exception.
+    If all cells are text, it counts as one: files without a header are the exception.
 
     >>> is_header(["name", "age"], [["Ann", "31"]]), is_header(["Ann", "31"], [["Bob", "40"]])
     (True, False)
@@ -193,14 +193,14 @@ def is_header(first: list[str], body: list[list[str]]) -> bool:
     names = [cell.strip() for cell in first if cell.strip()]
     are_words = all(map(is_word, names))
     has_values = any(is_value(name) and not is_year(name) and (are_words or not is_word(name)) for name in names)
-    is_described = are_words and any(any(row) for row in body)  # below a header `No` stands something else
+    is_described = are_words and any(any(row) for row in body)  # below a header `No` there are other values
     return bool(names) and (is_described or not has_values) and len(set(names)) * 2 > len(first)
 
 
 def header_votes(first: list[str], body: list[list[str]]) -> int:
-    """Return how many columns speak for a record as a header, less those that speak against it.
+    """Return the number of columns that indicate a header, minus those that indicate a row.
 
-    Files that were joined repeat their header: its copies are not what it is judged by, and one vote for it.
+    Concatenated files repeat their header: its copies are not compared with it, but count as one vote for it.
     """
     rows = [row for row in body if row != first]
     votes = sum(_vote(cell.strip(), [row[at] for row in rows or body]) for at, cell in enumerate(first))
@@ -210,7 +210,7 @@ def header_votes(first: list[str], body: list[list[str]]) -> int:
 
 
 def _vote(cell: str, column: list[str]) -> int:
-    """Return 1 where a column speaks for a header, -1 against one, 0 where it says nothing."""
+    """Return 1 if a column indicates a header, -1 if it indicates a row, 0 if neither."""
     values = [value for value in column if value]
     if not cell or not values:
         return 0
@@ -230,9 +230,9 @@ def _are_most(values: list[str], test: Callable[[str], bool]) -> bool:
 
 
 def _is_alike(cell: str, values: list[str]) -> bool:
-    """Return whether a cell with digits is made as most values are: O-1 as O-22, but not item1 as AB12.
+    """Return whether a cell with digits has the shape of most values: O-1 like O-22, but not item1 like AB12.
 
-    As many letters in the same case, where the values agree in that; else only runs of letters in the same case.
+    The number of letters counts if most values agree in it; else only runs of letters in one case do.
     """
     if not re.search(r"\d", cell):
         return False
@@ -244,7 +244,7 @@ def _is_alike(cell: str, values: list[str]) -> bool:
 
 
 def _is_series(cells: list[str]) -> bool:
-    """Return whether most cells of a record are one text with counted numbers: q1, q2, q3."""
+    """Return whether most cells of a record are one text with consecutive numbers: q1, q2, q3."""
     ends = [_SERIES.match(cell.strip()) for cell in cells]
     steps = sum(
         bool(one and two and one[1] and one[1] == two[1] and int(two[2]) == int(one[2]) + 1)

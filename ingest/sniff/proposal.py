@@ -1,4 +1,4 @@
-"""A sample -> a feed that loads it, and what that was concluded from."""
+"""A sample -> a feed that loads it, with the evidence for its settings."""
 
 import re
 import unicodedata
@@ -35,10 +35,10 @@ from ingest.sniff.trial import Trial, read_grid, straight_records, try_dialect
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A feed, and what it was concluded from. `text` is what of the sample is whole records, without a footer.
+    """A feed, and the evidence for it. `text` is the part of the sample with whole records, without a footer.
 
-    `feed` may leave its partition key open; `tested_feed` has the first candidate in its place. `notes` say why a
-    setting is as it is, by its name ("csv.ragged"), and what is to be said of all ("").
+    `feed` may leave its partition key open; `tested_feed` has the best candidate instead. `notes` give the reasons for
+    settings by name ("csv.ragged"), and remarks on the whole ("").
     """
 
     feed: Feed
@@ -51,10 +51,10 @@ class Proposal:
 
 
 def propose(sample: Sample, *, name: str) -> Proposal:
-    """Return a feed for the file that a sample is from.
+    """Return a proposed feed for the file of a sample.
 
     Raises:
-        EmptyFile, NotCsv, BadHeader: there are no rows or columns to be found.
+        EmptyFile, NotCsv, BadHeader: no rows or columns were found.
     """
     trial, frame = _dialect_and_frame(sample)
     csv = with_fields(with_frame(trial.csv, frame), encoding=sample.encoding, line_end=sample.line_end)
@@ -79,7 +79,7 @@ def _notes(trial: Trial, frame: Frame, csv: Csv, repeated: int) -> dict[str, str
 
 
 def _with_types(table: pa.Table, csv: Csv) -> tuple[Csv, list[Finding]]:
-    """Return the dialect with the spelling of numbers and of 'no value', and what the columns hold."""
+    """Return the dialect with the format of numbers and the words for 'no value', and what the columns hold."""
     form = find_number_format(values_without_nulls(table), csv.delimiter)
     findings = find_columns(table, form)
     nulls = dict.fromkeys((*csv.null_values, *null_values(table, findings)))
@@ -87,7 +87,7 @@ def _with_types(table: pa.Table, csv: Csv) -> tuple[Csv, list[Finding]]:
 
 
 def _read_again(text: bytes, csv: Csv, table: pa.Table) -> tuple[pa.Table, Csv]:
-    """Return the rows with the words that mean 'no value', and without empty rows if there are some to skip."""
+    """Read the rows again, now with the words for 'no value', and without empty rows if there are any."""
     if pc.any(reduce(pc.and_, [pc.is_null(column) for column in table.columns])).as_py():
         skipping = with_fields(csv, empty_rows="skip")
         without, _ = _without_repeated_header(read_beginning(text, skipping, is_whole=True)[0], csv)
@@ -100,7 +100,7 @@ def _dialect_and_frame(sample: Sample) -> tuple[Trial, Frame]:
     trial = find_dialect(sample.text)
     frame = find_frame(trial)
     is_title_or_name = trial.first == 1 and trial.counts[0] == 1
-    if is_title_or_name and (is_spaced(trial) or not frame.has_header):  # one name above one column of prose
+    if is_title_or_name and (is_spaced(trial) or not frame.has_header):  # a column name above one column of prose
         trial = single_column(trial.window, trial.csv.comment, [trial]) or trial
         frame = find_frame(trial)
     if sample.is_whole:
@@ -113,7 +113,7 @@ def _without_footer(sample: Sample, csv: Csv) -> bytes:
 
 
 def _without_repeated_header(table: pa.Table, csv: Csv) -> tuple[pa.Table, int]:
-    """Return a table without the rows that repeat the header, and how many these are."""
+    """Return a table without the rows that repeat the header, and the number of those rows."""
     if csv.header != "first" or csv.names:
         return table.combine_chunks(), 0
     same = [pc.equal(column, pa.scalar(name)) for name, column in zip(table.column_names, table.columns, strict=True)]
@@ -122,7 +122,7 @@ def _without_repeated_header(table: pa.Table, csv: Csv) -> tuple[pa.Table, int]:
 
 
 def _with_keys(table: pa.Table, csv: Csv, findings: list[Finding]) -> tuple[Csv, list[Finding], KeyChoice]:
-    """Return at least one key. Where no column can be one, its type gives way, and then all names."""
+    """Return at least one key. If no column can be one, try columns as text, and then with other names."""
     form = NumberFormat(csv.decimal, csv.thousands)
     keys = find_keys(table, findings, form)
     if keys:
@@ -162,7 +162,7 @@ _COUNT = re.compile(
 
 
 def footer_lines(text: bytes, csv: Csv, width: int) -> int:
-    """Return how many lines at the end of a whole file are plainly no rows."""
+    """Return how many lines at the end of a whole file are clearly not rows."""
     tail = text[start_of_last_lines(text, _TAIL_LINES) :].decode("utf-8", "replace").encode()
     trial = try_dialect(tail, csv)
     if trial is None or trial.width != width or width < 2:
@@ -171,7 +171,7 @@ def footer_lines(text: bytes, csv: Csv, width: int) -> int:
     if first in (0, 1, len(trial.spans)) or set(trial.counts[first - 2 : first]) != {width}:
         return 0
     rows = read_grid(trial, [at for at in straight_records(trial, 0, first) if at < first])
-    if any(_TOTAL.match(row[0].strip()) for row in rows):  # the word is a value like others
+    if any(_TOTAL.match(row[0].strip()) for row in rows):  # here the word is an ordinary value
         return 0
     return count_lines(without_blank_end(tail[trial.spans[first].start :])) + 1
 
@@ -184,7 +184,7 @@ def _first_of_footer(trial: Trial) -> int:
 
 
 def _is_footer(trial: Trial, at: int) -> bool:
-    """Return whether a record is a total; or of another width, and a count or prose. A row cut off is neither."""
+    """Return whether a record is a total; or has another width and is a count or prose. A truncated row is neither."""
     cell = read_grid(trial, [at])[0][0].strip()
     if trial.counts[at] == trial.width or _TOTAL.match(cell):
         return _TOTAL.match(cell) is not None
@@ -197,7 +197,7 @@ _SUFFIXES = re.compile(r"(?:\.(?:gz|bz2|zst|zstd|csv|tsv|tab|psv|txt|dat|data|as
 
 
 def feed_name(file: str) -> str:
-    """Return a name for the feed of a file.
+    """Return a feed name for a file.
 
     >>> feed_name("s3://drop/2026/Verkäufe 2026.csv.gz"), feed_name("???")
     ('verkaufe_2026', 'feed')
@@ -207,7 +207,7 @@ def feed_name(file: str) -> str:
 
 
 def table_name(feed: str) -> str:
-    """Return a name for the table of a feed.
+    """Return a table name for a feed.
 
     >>> table_name("sales_2026"), table_name("x")
     ('Sales2026', 'XTable')
@@ -217,10 +217,10 @@ def table_name(feed: str) -> str:
 
 
 def checked_feed_name(name: str) -> str:
-    """Return a name that a user gave.
+    """Return a feed name given by the user, after checking it.
 
     Raises:
-        SettingsFault: it cannot be a feed's.
+        SettingsFault: it is not a valid feed name.
     """
     try:
         check_feed_names([name])
@@ -230,6 +230,6 @@ def checked_feed_name(name: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """Return the runs of ASCII letters and digits, letters without their accents."""
+    """Return the runs of ASCII letters and digits, after removing accents from letters."""
     bare = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.findall(r"[A-Za-z0-9]+", bare)

@@ -1,4 +1,4 @@
-"""The beginning of a file, expanded and as UTF-8: all that is looked at to propose a feed. Its encoding is guessed."""
+"""The beginning of a file, decompressed and as UTF-8, from which a feed is proposed. Its encoding is guessed."""
 
 import codecs
 import re
@@ -11,19 +11,19 @@ from ingest.reading.compression import LOOKED_AT_BYTES, decode, refuse_other_tex
 from ingest.reading.grammar import BOM, SEPARATORS, end_of_line, likely_line_end
 
 SAMPLE_BYTES = 4 * 1024 * 1024
-# Control characters that no text has, beside those that text or old exports do have.
+# Control characters that do not occur in text; those that occur in text or old exports are left out.
 _NO_TEXT = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r\x1a\x1b\x01\x02\x1c\x1d\x1e\x1f")
 
 _FEW = 16
-_LEAST_LINE = 1024 * 1024  # so long may any line be
-_DELIMITERS = ",;\t|"  # of which the first shows that what stands between other marks are records
+_LEAST_LINE = 1024 * 1024  # a line of up to this length is never too long
+_DELIMITERS = ",;\t|"  # the first of these in the line is used to recognize records between other marks
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Whole lines from the beginning of a file, as UTF-8 without byte order mark. `is_whole`: the file has no more.
+    """Whole lines from the beginning of a file, as UTF-8 without byte order mark. `is_whole`: it is the whole file.
 
-    `line_end` is what ends them in the file, where that is not a line end elsewhere; in the text it is LF.
+    `line_end` is the character that ends them in the file, if it is an unusual one; in `text` it is LF.
     """
 
     text: bytes
@@ -33,10 +33,10 @@ class Sample:
 
 
 def take_sample(portions: Iterator[bytes], *, limit_bytes: int = SAMPLE_BYTES) -> Sample:
-    """Return the beginning of a file's text; no more is read than it takes.
+    """Return the beginning of a file's text; it reads no more than necessary.
 
     Raises:
-        EmptyFile, NotCsv, BadCompression: the file has no text that can be read.
+        EmptyFile, NotCsv, BadCompression: the file has no readable text.
     """
     data, is_whole = _beginning(decode(portions, Csv()), limit_bytes)
     if not data:
@@ -56,7 +56,7 @@ def _text(data: bytes, csv: Csv) -> bytes:
 
 
 def find_line_end(text: bytes) -> str:
-    """Return the character that ends records where no line end does; "" if the first line ends like lines elsewhere.
+    """Return the character that ends records if no usual line end does; "" if the first line ends with a usual one.
 
     >>> find_line_end("id;v\x851;a\x852;b\x85".encode()), find_line_end(b"id;v\\n1;a\\n")
     ('\x85', '')
@@ -90,14 +90,14 @@ def _refuse_binary(text: bytes) -> None:
 
 
 def _whole_lines(text: bytes) -> bytes:
-    """Return the text up to its last line end; a CR at its very end may be half of one."""
+    """Return the text up to its last line end; a CR at its very end may be the first half of CRLF."""
     end = max(text.rfind(b"\n"), text.rfind(b"\r", 0, len(text) - 1)) + 1
     if not end:
         raise NotCsv(f"The first line does not end within {len(text):,} bytes: the file is not a CSV.")
     return text[:end]
 
 
-_MARKS = (  # the longer first: UTF-32's begins like UTF-16's
+_MARKS = (  # longer ones first: that of UTF-32 begins like that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -107,7 +107,7 @@ _MARKS = (  # the longer first: UTF-32's begins like UTF-16's
 
 
 def find_encoding(data: bytes, *, is_whole: bool) -> str:
-    r"""Return the name of the encoding; unless `is_whole`, the last character may be cut.
+    r"""Return the name of the encoding; unless `is_whole`, the last character may be incomplete.
 
     >>> find_encoding("Tür".encode("cp1252"), is_whole=True), find_encoding("Tür".encode()[:2], is_whole=False)
     ('cp1252', 'utf-8')
@@ -127,19 +127,19 @@ def find_encoding(data: bytes, *, is_whole: bool) -> str:
 
 
 def _is_ebcdic(data: bytes) -> bool:
-    """Return whether nearly all of it would be letters, digits and blanks in EBCDIC, and hardly any of it is ASCII."""
+    """Return whether most characters would be letters, digits or blanks in EBCDIC, and few are common in ASCII."""
     plain = sum(sign.isascii() and (sign.isalnum() or sign == " ") for sign in data.decode("cp037"))
     letters = sum(map(data.count, (bytes([byte]) for byte in b"aeinorst,;0123456789")))
     return len(data) >= _FEW and plain >= 0.6 * len(data) and letters * 20 < len(data)
 
 
 def is_guess(encoding: str) -> bool:
-    """Return whether a file does not show that it is in an encoding: certain are marks and UTF-8."""
+    """Return whether an encoding is only a guess: a byte order mark and UTF-8 are certain."""
     return not encoding.startswith("utf-")
 
 
 def _unmarked_utf16(data: bytes) -> str | None:
-    """Return which UTF-16: in Western text every other byte is NUL, and in CSV of any script many are."""
+    """Return the kind of UTF-16, or None: every other byte is NUL in Western text, and many are in any CSV."""
     pairs = len(data) // 2
     even, odd = data[: pairs * 2 : 2].count(0), data[1 : pairs * 2 : 2].count(0)
     for nuls, others, name in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
@@ -149,7 +149,7 @@ def _unmarked_utf16(data: bytes) -> str | None:
 
 
 def _is_utf8(data: bytes, *, is_whole: bool) -> bool:
-    """Return whether it is UTF-8. A few damaged places in much good UTF-8 are damage, not another encoding."""
+    """Return whether it is UTF-8. A few invalid bytes among many valid characters are damage, not another encoding."""
     if _decodes(data, "utf-8", is_whole=is_whole):
         return True
     text = data.decode("utf-8", "replace")
@@ -167,7 +167,7 @@ def _decodes(data: bytes, encoding: str, *, is_whole: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _EastAsian:
-    """An encoding of two bytes a character. `wider`: the same with vendors' characters, for files that have them."""
+    """An encoding of two bytes a character. `wider`: the same with vendors' extensions, for files that use them."""
 
     name: str
     wider: str
@@ -175,7 +175,7 @@ class _EastAsian:
 
 
 def _has_common_lead(encoding: str, first: int, last: int) -> Callable[[str], bool]:
-    """Return a test whether a character is among an encoding's most frequent ones, which its first bytes group."""
+    """Return a test for an encoding's most frequent characters, which share a range of first bytes."""
 
     def is_common(character: str) -> bool:
         encoded = character.encode(encoding, "ignore")
@@ -192,7 +192,7 @@ def _is_kana(character: str) -> bool:
     return "\u3041" <= character <= "\u30fe"
 
 
-_EAST_ASIAN = (  # the first of equals is taken: what has fewer characters is the stronger claim
+_EAST_ASIAN = (  # the first of equal results is used: one with fewer characters is stronger evidence
     _EastAsian("euc_kr", "cp949", _has_common_lead("euc_kr", 0xB0, 0xC8)),
     _EastAsian("shift_jis", "cp932", lambda character: _is_kana(character) or _has_kanji(character)),
     _EastAsian("big5", "cp950", _has_common_lead("big5", 0xA4, 0xC6)),
@@ -204,9 +204,9 @@ _PUNCTUATION = re.compile(r"[\u3000-\u303f\uff01-\uff5e\u2010-\u2026]+")
 
 
 def _east_asian(data: bytes, *, may_be_western: bool) -> str | None:
-    """Return the encoding in which nearly all that is not ASCII are frequent characters, next to one another.
+    """Return the encoding in which most non-ASCII characters are frequent ones, next to one another; None if none fits.
 
-    Western text read as such gives rare characters, each alone between letters.
+    Western text decoded as such gives rare characters, each alone between letters.
     """
     sample = data[:LOOKED_AT_BYTES]
     shares = [(_share(sample, one), one) for one in _EAST_ASIAN]
@@ -217,7 +217,7 @@ def _east_asian(data: bytes, *, may_be_western: bool) -> str | None:
 
 
 def _share(data: bytes, candidate: _EastAsian) -> float:
-    """Return how many of the characters beyond ASCII are frequent ones in runs of at least two."""
+    """Return the share of the non-ASCII characters that are frequent ones in runs of at least two."""
     try:
         text = codecs.getincrementaldecoder(candidate.wider)().decode(data)
     except UnicodeDecodeError:

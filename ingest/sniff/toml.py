@@ -1,4 +1,4 @@
-"""A feed -> its section of feeds.toml, with remarks. Only what differs from the defaults is written."""
+"""A feed -> its section of feeds.toml, with remarks. Only settings that differ from the defaults are written."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b
 
 
 def to_toml(name: str, feed: Feed, remarks: Remarks) -> str:
-    """Return TOML text that reads as this feed."""
+    """Return TOML text that declares this feed."""
     return "\n".join(_lines(name, feed, remarks)) + "\n"
 
 
 def quoted(text: str) -> str:
-    r"""Return text as a TOML string on one line, in characters that any terminal shows.
+    r"""Return text as a TOML string on one line, in printable characters.
 
     >>> print(quoted('5" \t\x7f'))
     "5\" \t\u007f"
@@ -83,7 +83,7 @@ def _array(members: list[str]) -> str:
 
 
 def _spelled(sign: str) -> str:
-    """Return a character, or its escape where it would not show, or would turn the line around."""
+    """Return a character, or its escape if it is invisible or would reverse the direction of the line."""
     if sign.isprintable():
         return sign
     return f"\\u{ord(sign):04x}" if ord(sign) < 0x10000 else f"\\U{ord(sign):08x}"
@@ -94,7 +94,7 @@ _LONGEST = 60
 
 
 def remarks_on(proposal: Proposal, *, extent: str, outcome: str) -> Remarks:
-    """Return the remarks of a proposal; `extent` says what it is from, `outcome` what became of those rows."""
+    """Return the remarks of a proposal; `extent` says which rows were read, `outcome` the result for those rows."""
     feed, notes = proposal.feed, proposal.notes
     usual = Csv()
     set_here = {f"csv.{name}" for name in Csv.__struct_fields__ if getattr(feed.csv, name) != getattr(usual, name)}
@@ -119,7 +119,7 @@ def remarks_on(proposal: Proposal, *, extent: str, outcome: str) -> Remarks:
 
 
 def extent(file: str, rows: int, *, is_whole: bool) -> str:
-    """Return what a sample is, for a remark.
+    """Return the description of a sample, for a remark.
 
     >>> extent("a.csv", 5000, is_whole=False)
     'the first 5,000 rows of a.csv'
@@ -150,7 +150,7 @@ def _on_keys(keys: KeyChoice, rows: int) -> Iterator[str]:
 
 
 def _declared(key: Key) -> str:
-    """Return a key as lines of feeds.toml would declare it."""
+    """Return a key as feeds.toml declares it, on one line."""
     sort_key = f", sort_key = {quoted(key.sort_key)}" if key.sort_key else ""
     return f"partition_key = {quoted(key.columns[0])}{sort_key}"
 
@@ -173,6 +173,6 @@ def _on_strings(findings: list[Finding]) -> Iterator[str]:
 
 
 def _shown(name: str) -> str:
-    """Return a name as text of one line, short enough for a remark."""
+    """Return a name on one line, short enough for a remark."""
     shown = quoted(name if len(name) <= _LONGEST else f"{name[:_LONGEST]}...")
     return name if re.fullmatch(r"\w[\w.-]*", name) and shown == f'"{name}"' else shown

@@ -1,4 +1,4 @@
-"""A dialect tried on the first lines of a file: how many cells each record has, in the sense of the real parser."""
+"""Tries a dialect on the first lines of a file: how many cells each record has, according to the real parser."""
 
 import io
 import re
@@ -28,9 +28,9 @@ _FILLED_LINE = re.compile(rb"[^\r\n]++")
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a dialect makes of a window. `share` is that of its lines that are in records of `width` cells.
+    """The result of a dialect on a window. `share` is the share of its lines that are in records of `width` cells.
 
-    `lines_above` is how many lines of the file stand before the window; `note` what should be said of the choice.
+    `lines_above` is the number of lines of the file before the window; `note` is a remark on the choice.
     """
 
     csv: Csv
@@ -44,7 +44,7 @@ class Trial:
 
     @property
     def first(self) -> int:
-        """The first record as wide as most."""
+        """The index of the first record with `width` cells."""
         return self.counts.index(self.width)
 
     def record(self, at: int) -> bytes:
@@ -53,7 +53,7 @@ class Trial:
 
 
 def first_lines(text: bytes) -> bytes:
-    """Return the first lines of a sample, from which its dialect is found; valid UTF-8."""
+    """Return the first lines of a sample, from which its dialect is determined, as valid UTF-8."""
     if len(text) <= WINDOW_BYTES:
         found = _LAST_LINE_TOO.match(text)
     else:
@@ -63,7 +63,7 @@ def first_lines(text: bytes) -> bytes:
 
 
 def try_dialect(window: bytes, csv: Csv) -> Trial | None:
-    """Return what a dialect makes of a window; None if there is not one whole record."""
+    """Return the result of a dialect on a window; None if the window has no whole record."""
     grammar = Grammar(_as_the_parser_reads(csv))
     end = len(window) if grammar.is_whole(window, 0) else grammar.end_of_last_record(window, 0, len(window))
     spans = list(grammar.spans(window[:end]))
@@ -85,22 +85,22 @@ def _records(grammar: Grammar, data: bytes) -> Iterator[bytes]:
 
 
 def count_accepted(window: bytes, csv: Csv, width: int) -> int:
-    """Return how many records of a window are rows of this width to the reader, whose quoting is strict."""
+    """Return how many records of a window the reader, with strict quoting, accepts as rows of this width."""
     fields = {name: getattr(csv, name) for name in Csv.__struct_fields__}
     columns = tuple(map(str, range(width)))
     return read_beginning(window, Csv(**fields | {"header": columns}), is_whole=True)[0].num_rows
 
 
 def _as_the_parser_reads(csv: Csv) -> Csv:
-    """Return a dialect in which no record is a reject for its quotes."""
+    """Return a dialect that rejects no record because of its quotes."""
     marks = {name: getattr(csv, name) for name in ("delimiter", "quote", "escape", "comment", "blanks_around_quotes")}
     return Csv(**marks, quoting="lenient", null_values=())
 
 
 def _cell_counts(records: bytes, csv: Csv, count: int) -> list[int]:
-    """Return each record's number of cells: to the parser, all that have more than one are ragged."""
+    """Return each record's number of cells: the parser expects one, and reports all other records as ragged."""
     counts = [1] * (1 + count)
-    data = b"x\n" + records  # else the parser would take a byte order mark at the beginning for one of its own
+    data = b"x\n" + records  # otherwise the parser would remove a byte order mark at the beginning
 
     def remember(row: arrow_csv.InvalidRow) -> str:
         counts[cast(int, row.number) - 1] = row.actual_columns
@@ -116,14 +116,14 @@ def _cell_counts(records: bytes, csv: Csv, count: int) -> list[int]:
 
 
 def _usual_width(counts: list[int]) -> int:
-    """Return the most frequent number of cells; records of one cell are titles and remarks where others have more."""
+    """Return the most frequent number of cells, without records of one cell (titles, remarks) if others have more."""
     common = Counter(count for count in counts if count > 1) or Counter(counts)
     usual = max(common, key=lambda count: (common[count], count))
     return counts[-1] if _is_below_preamble(counts, usual) else usual
 
 
 def _is_below_preamble(counts: list[int], usual: int) -> bool:
-    """Return whether what is usual is a preamble in cells of its own, and all records below it are wider."""
+    """Return whether the usual width is that of a preamble, and all records below it are wider."""
     first = counts.index(counts[-1])
     rows = counts[first:]
     is_wider = counts[-1] > usual + 1 and max(counts[:first], default=counts[-1]) < counts[-1]
@@ -134,7 +134,7 @@ MAX_COLUMNS = 10_000
 
 
 def read_grid(trial: Trial, records: list[int]) -> list[list[str]]:
-    """Return the cells of these records, all of which have the same number."""
+    """Return the cells of these records, which must all have the same number of cells."""
     if not records:
         return []
     width = trial.counts[records[0]]
@@ -146,7 +146,7 @@ def read_grid(trial: Trial, records: list[int]) -> list[list[str]]:
 
 
 def straight_records(trial: Trial, start: int, limit: int) -> list[int]:
-    """Return the first records of the usual width, from a record on."""
+    """Return at most `limit` records of the usual width, from record `start` on."""
     return list(_take((at for at in range(start, len(trial.counts)) if trial.counts[at] == trial.width), limit))
 
 

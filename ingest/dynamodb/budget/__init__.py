@@ -1,5 +1,5 @@
-"""One write budget for a table, whoever writes: what each worker may use of it, and what it says to the others.
+"""One write budget per table, shared by all workers that write to it: each one's share, and how they agree on it.
 
-Not in here: what the table itself takes (`ingest.dynamodb.rate_limit`), and the entries in the ledger
+Not in here: the throughput of the table itself (`ingest.dynamodb.rate_limit`), and the entries in the ledger
 (`ingest.ledger.budget`).
 """

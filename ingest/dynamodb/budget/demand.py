@@ -1,7 +1,7 @@
-"""What a worker can use of a write budget, and what it gets of it by what all want.
+"""A worker's demand on a write budget, and the share it gets, given the demands of all workers.
 
-What one wants, the units it has at hand, how large its requests are; and how the budget is divided among the workers.
-Pure. The constants are of the simulation in docs/evidence.md; docs/decisions/0022 says what each is weighed against.
+How much a worker wants, its token bucket, the size of its requests; and how the budget is divided among the workers.
+Pure. The constants come from the simulation in docs/evidence.md; docs/decisions/0022 gives the trade-off of each.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,17 +10,17 @@ from math import inf
 
 from ingest.dynamodb.batches import MAX_BATCH_ITEMS
 
-LOOK_S = 2.5  # what is wanted is judged anew so often: twice for each entry written
-SOON_S = 1.0  # or before an entry is written, if it was not for so long
-NEW_SHARE = 0.5  # of what was used in the last LOOK_S, in the average
-SPILT = 0.05  # of what was used: more unused units than that say that a worker cannot use its share
-NOTHING = 0.01  # fewer than that say, where requests have waited, that it could use more
-MORE = 1.06  # times what it uses are wanted, so that a demand that grows is seen
-RAISE = 2.0  # times what it wanted are wanted where it could use more
-SMALL_PER_S, SMALL = 0.5, 0.01  # wanted at least: units a second, or a share of the budget if that is less
-AT_HAND_S = 0.25  # units for so long can be saved up, beside those of a request
-WINDOW_S, LUMP = 10.0, 0.04  # a request is at most that share of what the budget allows in ten seconds
-LUMP_S = 0.25  # and what the worker itself may use in so long: many workers with few units each send no lumps
+LOOK_S = 2.5  # how often the demand is updated: twice for each entry written
+SOON_S = 1.0  # also before an entry is written, if the last update was at least this long ago
+NEW_SHARE = 0.5  # weight of the last LOOK_S in the moving average of use
+SPILT = 0.05  # part of the units used: if more went unused, the worker cannot use its share
+NOTHING = 0.01  # part of the units used: if fewer went unused and requests waited, it could use more
+MORE = 1.06  # a worker wants this multiple of what it uses, so that growing demand shows
+RAISE = 2.0  # and this multiple of its last demand where it could use more
+SMALL_PER_S, SMALL = 0.5, 0.01  # the least demand: units a second, or a share of the budget if that is less
+AT_HAND_S = 0.25  # the bucket holds the units of this time, and those of one request
+WINDOW_S, LUMP = 10.0, 0.04  # a request takes at most this share of what the budget allows in this window
+LUMP_S = 0.25  # and at most what the worker may use in this time: many workers with few units each send small requests
 
 
 def most_rows(budget_per_s: float, share_per_s: float, units_per_row: float) -> int:
@@ -34,19 +34,19 @@ def most_rows(budget_per_s: float, share_per_s: float, units_per_row: float) -> 
 
 
 class WriteDemand:
-    """What a worker wants, by what it has used. At first it wants all it can get."""
+    """How much a worker wants, derived from what it has used. At first it wants all it can get."""
 
     def __init__(self, now_s: float) -> None:
         self._ceiling = inf
-        self.used_per_s = 0.0  # in the average
+        self.used_per_s = 0.0  # moving average
         self._looked_s = now_s
 
     def age_s(self, now_s: float) -> float:
-        """Return how long ago the last look was."""
+        """Return the seconds since the last `look`."""
         return now_s - self._looked_s
 
     def look(self, bucket: "Bucket", *, budget_per_s: float, now_s: float) -> None:
-        """Take what has become of the units since the last look."""
+        """Update the demand from the units used and unused since the last call."""
         used_per_s = bucket.used / (now_s - self._looked_s)
         self.used_per_s += NEW_SHARE * (used_per_s - self.used_per_s)
         if bucket.spilt > SPILT * bucket.used:
@@ -63,9 +63,9 @@ class WriteDemand:
 
 @dataclass(slots=True)
 class Bucket:
-    """The units at hand: filled by a rate, empty at first, below zero when requests took more than was thought.
+    """A token bucket of write units: empty at first, below zero when requests took more than estimated.
 
-    Since the last `forget`: `used`, what requests took; `spilt`, what came when it was full, or was throttled;
+    Since the last `forget`: `used`, units that requests took; `spilt`, units that overflowed or were throttled;
     `was_short`, whether a request had to wait.
     """
 
@@ -76,12 +76,12 @@ class Bucket:
     was_short: bool = False
 
     def forget(self) -> None:
-        """Count anew."""
+        """Reset the counts."""
         self.used = self.spilt = 0.0
         self.was_short = False
 
     def fill(self, per_s: float, now_s: float, *, request_units: float) -> None:
-        """Add what a rate has given until now; more than a request and `AT_HAND_S` of it is lost."""
+        """Add the units of the rate up to now; more than a request and `AT_HAND_S` of the rate is lost."""
         self.units += per_s * (now_s - self.now_s)
         self.now_s = now_s
         most = request_units + AT_HAND_S * per_s
@@ -90,29 +90,29 @@ class Bucket:
             self.units = most
 
     def wait_s(self, units: float, per_s: float) -> float:
-        """Return how long until there are that many units; `inf` if nothing comes."""
+        """Return the seconds until that many units are available; `inf` if the rate is 0."""
         if self.units >= units:
             return 0.0
         self.was_short = True
         return (units - self.units) / per_s if per_s > 0 else inf
 
     def take(self, units: float) -> None:
-        """Take units out, or put back what was not needed."""
+        """Take units out; a negative number puts unneeded ones back."""
         self.units -= units
         self.used += units
 
     def lose(self, units: float) -> None:
-        """Count units that were taken out as not used: what a table throttles is not asked for again at once."""
+        """Count units already taken out as unused, without putting them back: throttled units are not spent at once."""
         self.used -= units
         self.spilt += units
 
 
-LEAST_PER_S = 5.0  # units a second of a worker: a request of 25 rows in five seconds (docs/decisions/0022)
-TRICKLE_PER_S = 1.0  # less than that does not count as a share
+LEAST_PER_S = 5.0  # the least share of a worker, a second: a request of 25 rows in five seconds (docs/decisions/0022)
+TRICKLE_PER_S = 1.0  # a share below this counts as none
 
 
 def level(budget_per_s: float, wants: Iterable[float]) -> float:
-    """Return the most that anyone gets: whoever wants less has what it wants. `inf` if there is enough for all.
+    """Return the largest share of any worker: one that wants less gets what it wants. `inf` if there is enough for all.
 
     >>> level(100, [10, 200, 300]), level(100, [10, 20])
     (45.0, inf)
@@ -128,12 +128,12 @@ def level(budget_per_s: float, wants: Iterable[float]) -> float:
 
 
 def shares(budget_per_s: float, wants: Mapping[str, float]) -> dict[str, float]:
-    """Return what each worker may use in a second; `wants` are those of all, by name, the longest there first.
+    """Return each worker's share in units a second; `wants` are the demands of all by name, the longest-running first.
 
-    Together they are at most the budget, also where each worker reckons with other wants of the others, as long as
-    these are not less than what the others go by: a share only falls when another wants more. What is left when all
-    have what they want is divided equally, so that whoever needs more has it at once. Where there is less than
-    `LEAST_PER_S` for each, the first of them have it and the others get nothing: they park.
+    The sum is at most the budget. This holds even if workers assume different demands of each other, as long as none
+    is below the demand that the other itself uses: a share only falls when another's demand rises. What is left when
+    all demands are met is divided equally, so that a worker can use more at once. If there is less than `LEAST_PER_S`
+    for each, the first workers get that much and the others nothing: they park.
 
     >>> shares(200, {"a": 20, "b": float("inf"), "c": float("inf")})
     {'a': 20.0, 'b': 90.0, 'c': 90.0}

@@ -1,4 +1,4 @@
-"""A table's write budget as one process holds it: what asks before it sends, and a thread that talks to the ledger."""
+"""One process's part in a table's write budget: the check before each request, and a thread that uses the ledger."""
 
 import random
 import threading
@@ -16,15 +16,15 @@ from ingest.errors import IngestError, WaitingForBudget
 from ingest.feeds.tables import TableLimits, limits_from, units_of
 from ingest.ledger.claims import BudgetEntry, TableBudget
 
-POLL_S = 0.1  # a request that waits for a share asks again so often
-CAPACITY_S = 60.0  # what a table can take is looked at so often, where the limit is a share of it
-ENDS_S = 3.0  # a call to the ledger is waited for at the end
+POLL_S = 0.1  # how often a request that waits for a share checks again
+CAPACITY_S = 60.0  # how often a table's capacity is read, where the limit is a share of it
+ENDS_S = 3.0  # how long `end` waits for a ledger call in progress
 # A call that takes longer than a second comes too late: the next one is due (docs/decisions/0022).
 BUDGET_CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=1)
 
 
 class BudgetStore(Protocol):
-    """Where budgets and entries are: the ledger, or a process for itself."""
+    """Where budgets and entries are stored: the ledger, or one process's memory."""
 
     def put_worker(self, table: str, name: str, entry: BudgetEntry) -> None:
         """Write a worker's entry."""
@@ -33,11 +33,11 @@ class BudgetStore(Protocol):
         """Return the limits of a table, and all entries."""
 
     def delete_worker(self, table: str, name: str, *, n: int | None = None) -> None:
-        """Delete an entry, or nothing if it has changed since it had this `n`."""
+        """Delete an entry; if `n` is given, only if the entry still has it."""
 
 
 class OwnStore:
-    """The entries of one process: it shares the budget with no one."""
+    """Keeps entries in memory, for a process that does not share its budgets."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], BudgetEntry] = {}
@@ -58,8 +58,8 @@ class OwnStore:
 class Limit:
     """How many units a second may be written to a table now.
 
-    By the limits that were deployed last, as the ledger has them, else by one's own. `capacity` asks what the table can
-    take; only where the limit is a share of that.
+    The limits deployed last, as stored in the ledger, count; without those, this process's own. `capacity` reads the
+    table's capacity; it is called only where the limit is a share of that.
     """
 
     def __init__(self, own: TableLimits, capacity: Callable[[], float | None]) -> None:
@@ -70,11 +70,11 @@ class Limit:
         self._found: tuple[float, float | None] | None = None
 
     def per_s(self, deployed: str | None) -> float:
-        """Return units a second.
+        """Return the limit in units a second.
 
         Raises:
-            NoWriteCapacity: they are a share of what the table can take, and it has no maximum.
-            ServiceFault: it cannot be looked at.
+            NoWriteCapacity: the limit is a share of the table's capacity, and the table has no maximum.
+            ServiceFault: the table cannot be described.
         """
         if deployed != self._text:
             self._text, self._deployed = deployed, limits_from(deployed) if deployed else self._own
@@ -89,11 +89,11 @@ class Limit:
 
 
 class WriteBudget:
-    """The share of one process in what may be written to a table.
+    """One process's share of a table's write budget.
 
-    Before the first request since the last `end` its thread begins: it writes the process's entry and reads those of
-    all others. `end` gives the share back. With `parks`, a request that gets no share because the workers are too many
-    raises; else it waits.
+    The first request, also after `end`, starts a thread that writes the process's entry and reads those of all others.
+    `end` releases the share. With `parks`, a request that gets no share because there are too many workers raises;
+    otherwise it waits.
     """
 
     def __init__(self, table: str, store: BudgetStore, limit: Limit, *, parks: bool = True) -> None:
@@ -113,7 +113,7 @@ class WriteBudget:
             return worker.most_rows(units_per_row)
 
     def wait_s(self, units: float) -> float:
-        """Return how long a request must wait, or until it is to ask again; 0 if it may be sent.
+        """Return the seconds after which to send a request or to call this again; 0 if it may be sent now.
 
         Raises:
             WaitingForBudget: too many workers write to the table.
@@ -131,19 +131,19 @@ class WriteBudget:
         return POLL_S if wait_s == inf else wait_s
 
     def send(self, units: float) -> float:
-        """Take what a request is thought to cost, and return it."""
+        """Take a request's estimated cost in units from the budget, and return it."""
         worker = self._begun()
         with self._lock:
             return worker.send(units)
 
     def answered(self, thought: float, *, written: float, taken: float) -> None:
-        """Take what a request has cost, as `BudgetedWorker.answered`."""
+        """Record what a request has cost, as `BudgetedWorker.answered`."""
         worker = self._begun()
         with self._lock:
             worker.answered(thought, written=written, taken=taken)
 
     def end(self) -> None:
-        """Give the share back; the others have it within a second or two."""
+        """Release the share; the other workers can use it within a second or two."""
         if self._thread is None or self._worker is None:
             return
         self._ended.set()
@@ -152,7 +152,7 @@ class WriteBudget:
         self._delete(dict.fromkeys(self._worker.member.leave()))
 
     def _begun(self) -> BudgetedWorker:
-        """Return the worker, with a thread that keeps its entry."""
+        """Return the worker; start the thread that maintains its entry, unless it runs."""
         if self._worker is None:
             self._worker = BudgetedWorker(
                 name=lambda: uuid.uuid4().hex[:12],
@@ -214,7 +214,7 @@ class WriteBudget:
         for name, n in names.items():
             try:
                 self._store.delete_worker(self._table, name, n=n)
-            except IngestError:  # it ends by itself, and the next look finds it again
+            except IngestError:  # entries expire, and the next read finds it again
                 return
 
 
@@ -239,7 +239,7 @@ class WriteBudgets:
         return self._held[table]
 
     def end(self) -> None:
-        """Give all shares back."""
+        """Release all shares."""
         for held in self._held.values():
             held.end()
 
@@ -248,13 +248,13 @@ NO_BUDGETS = WriteBudgets({}, OwnStore)
 
 
 def running_s() -> float:
-    """Return seconds that never jump, and that go on while the machine is suspended, where the system knows them."""
+    """Return monotonic seconds, which include time suspended where the system supports that (CLOCK_BOOTTIME)."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def write_capacity(described: Mapping[str, Any]) -> float | None:
-    """Return how many write units a second a table can take, as DynamoDB describes it; None without a maximum.
+    """Return a table's capacity in write units a second, given DynamoDB's description of it; None without a maximum.
 
     >>> write_capacity({"ProvisionedThroughput": {"WriteCapacityUnits": 40}})
     40.0

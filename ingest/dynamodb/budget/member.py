@@ -1,9 +1,9 @@
 """One of the workers that share a table's write budget: its entry in the ledger, and what it knows of the others.
 
-"Lower at once, raise late" (docs/decisions/0022): each worker writes what it wants and reads what the others want. What
-it wants less counts at once, what it wants more `WAIT_S` later, when each other has read it. So all shares together are
-at most the budget, whoever has read which entries, without a common clock and without a condition. No worker is taken
-for dead while one's own writes fail. Pure: the time, always of one monotonic clock, is an argument.
+"Lower at once, raise late" (docs/decisions/0022): each worker writes its demand and reads those of the others. A lower
+demand counts at once, a higher one `WAIT_S` later, when all others have read it. So the shares never exceed the budget,
+whichever entries each worker has read, without a common clock or conditional writes. A worker whose own writes fail
+does not declare others dead. Pure: the time, always of one monotonic clock, is an argument.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,41 +14,41 @@ from typing import Literal
 from ingest.dynamodb.budget.demand import shares
 from ingest.ledger.claims import BudgetEntry
 
-# Seconds, from the simulation in docs/evidence.md; docs/decisions/0022 says what each is weighed against.
-PUT_S = 5.0  # an entry is written so often: one write unit
-EARLY, EARLY_S, AGAIN_EARLY_S = 0.7, 2.5, 30.0  # or sooner, where a worker wants less than that share of what it wrote
-READ_S = 1.0  # and all entries are read so often
-JITTER = 0.1  # of both
-WAIT_S = 1.5  # a larger want counts after this long: READ_S with its jitter, and a slow answer
-LEASE_S = 7.5  # an entry that has not changed for so long is a dead worker's: PUT_S, and half of it for tries
-DUE_S = 5.5  # if written on time, an entry has changed after so long: PUT_S with its jitter, and an answer
-MUTE_S = 5.6  # my own last write is that old: so may be those of all others
-ALONE_S, OTHERS_S = 6.3, 2.0  # my last own write is that old, while others have written for so long: I am dead to them
-OVERDUE_S = 6.0  # an entry that has not changed for so long may be a dead worker's
-BLIND_S = 2.5  # without an answer for so long, nothing is known
-FROZEN_S = 2.5  # a process that has not run for so long begins anew: the others may have shared out what it had
-PARK_S = 9.0  # so late it is certain that those before me live: LEASE_S, and a write and a read of my own
-STALE_S = 60.0  # an entry that has not changed for so long is deleted
-AGAIN_S = 0.3  # a write that failed is sent again after that, up to `AGAIN_S` + `AGAIN_MORE_S`
+# Seconds, from the simulation in docs/evidence.md; docs/decisions/0022 gives the trade-off of each.
+PUT_S = 5.0  # how often an entry is written, for one write unit
+EARLY, EARLY_S, AGAIN_EARLY_S = 0.7, 2.5, 30.0  # or sooner, if demand falls below this share of what was written
+READ_S = 1.0  # how often all entries are read
+JITTER = 0.1  # of both intervals
+WAIT_S = 1.5  # a higher demand counts after this long: READ_S with its jitter, and a slow response
+LEASE_S = 7.5  # the worker of an entry unchanged for this long is dead: PUT_S, and half of it for retries
+DUE_S = 5.5  # an entry written on time has changed within this time: PUT_S with its jitter, and a response
+MUTE_S = 5.6  # if my own last write is older, those of all others may be late, too
+ALONE_S, OTHERS_S = 6.3, 2.0  # my last write is older, others have written for so long: they consider me dead
+OVERDUE_S = 6.0  # the worker of an entry unchanged for this long may be dead
+BLIND_S = 2.5  # without a successful read for this long, the state of the others is unknown
+FROZEN_S = 2.5  # a process suspended for this long joins anew: the others may have divided its share
+PARK_S = 9.0  # after this long, the workers before me are surely alive: LEASE_S, and a write and a read of my own
+STALE_S = 60.0  # an entry unchanged for this long is deleted
+AGAIN_S = 0.3  # a failed write or read is retried after `AGAIN_S` to `AGAIN_S` + `AGAIN_MORE_S`
 AGAIN_MORE_S = 0.7
-SOLD = 0.985  # of the budget: requests come in lumps
-HELD_S = 75.0  # without an answer a share is kept for so long: no one can join or ask for more then; later it fades
-FADED, FADE_S = 0.5, 5.0  # this part of it stays after so long
+SOLD = 0.985  # the part of a share that is used: requests come in bursts
+HELD_S = 75.0  # a share is kept this long without a read: no one can join or raise demand then; later it decays
+FADED, FADE_S = 0.5, 5.0  # this part of it remains after each `FADE_S`
 Call = Literal["put", "read"]
 
 
 @dataclass(slots=True)
 class _Seen:
     n: int
-    at_s: float  # when it was found changed
-    is_new: bool = True  # it was not found changed since it was found first
+    at_s: float  # when a change was last seen
+    is_new: bool = True  # no change was seen since it was first read
     is_dead: bool = False
 
 
 class Member:
-    """A worker under one name after another: one for each start, and for each time it was frozen.
+    """A worker among those that share a budget. It takes a new name at each start, and after each suspension.
 
-    `due` says which call to the ledger is next; the caller makes it, and says what came of it. Times come in order.
+    `due` returns the next ledger call; the caller makes it and reports its outcome. Times passed must not decrease.
     """
 
     def __init__(
@@ -64,41 +64,41 @@ class Member:
     def _join(self, now_s: float) -> None:
         self.name = self._new_name()
         self._n = self._place = 0
-        self._wants: list[tuple[float, float]] = []  # (since when it counts, what); the last is as written
+        self._wants: list[tuple[float, float]] = []  # (since when it counts, demand); the last is the one written
         self._entries: Mapping[str, BudgetEntry] = {}
         self._seen: dict[str, _Seen] = {}
-        self._put_s = self._read_s = -inf  # when the last that worked was sent
-        self._tried_s = self._others_s = inf  # when the first of those that failed was; when others were found to write
+        self._put_s = self._read_s = -inf  # when the last successful call was sent
+        self._tried_s = self._others_s = inf  # first failed write since a success; first write of others seen
         self._early_s = -inf
-        self._has_failed = False  # a read, since the last that worked
+        self._has_failed = False  # a read has failed since the last successful one
         self._is_alone = False
-        self._entered_s = inf  # when my entry was found first
-        self._watched_s = inf  # when the entries were read first
+        self._entered_s = inf  # when my entry was first read
+        self._watched_s = inf  # when the entries were first read
         self._next_put_s, self._next_read_s = inf, now_s
         self._share = 0.0
 
     def begin(self, now_s: float) -> None:
-        """Join the others anew, as at first."""
+        """Join anew, as at the start."""
         self._ticked_s = now_s
         self._join(now_s)
 
     def leave(self) -> list[str]:
-        """Return the names under which entries may be left, mine included; they are to be deleted."""
+        """Return the names whose entries may remain, mine included; the caller must delete them."""
         return self.take_gone() + [self.name] * (self._n > 0)
 
     def take_gone(self) -> list[str]:
-        """Return the names that I had before I stood still; their entries are to be deleted."""
+        """Return and clear my names from before suspensions; the caller must delete their entries."""
         gone, self._gone = self._gone, []
         return gone
 
     def set_budget(self, per_s: float) -> None:
-        """Go on with another budget, at once."""
+        """Apply another budget at once."""
         self._share *= min(1.0, per_s / self.budget_per_s)
         self.budget_per_s = per_s
         self._share = self._share_now(self._ticked_s)
 
     def due(self, now_s: float) -> Call | None:
-        """Return the call to the ledger that is due. A process that was frozen has another name from here on."""
+        """Return the ledger call that is due. After a suspension the worker has a new name from here on."""
         self._tick(now_s)
         if now_s >= self._next_put_s:
             return "put"
@@ -110,17 +110,17 @@ class Member:
         return min(self._next_put_s, self._next_read_s)
 
     def entry(self, want_per_s: float, now_s: float) -> BudgetEntry:
-        """Return my entry as it is written next. If that is less than before, it counts from now on."""
+        """Return the entry to write next. If the demand is lower than before, it counts from now on."""
         self._n += 1
         self._wants = [(since_s, min(want, want_per_s)) for since_s, want in self._wants]
         self._share = self._share_now(now_s)
         return BudgetEntry(self._n, want_per_s, self._place)
 
     def put_worked(self, entry: BudgetEntry, *, sent_s: float, now_s: float) -> None:
-        """Take that my entry was written; `sent_s` is when the call began."""
+        """Record that my entry was written; `sent_s` is when the call began."""
         if now_s - self._put_s > MUTE_S:
             self._renew_all(now_s)
-        if self._is_alone:  # the others have shared out what I had
+        if self._is_alone:  # the others have divided my share
             self._is_alone, self._wants = False, []
         self._put_s, self._tried_s = sent_s, inf
         self._wants.append((now_s + WAIT_S, entry.want_per_s))
@@ -128,27 +128,27 @@ class Member:
         self._next_read_s = now_s
 
     def wants_less(self, want_per_s: float, now_s: float) -> None:
-        """Let my entry be written soon, if others could use much of what I wrote that I want; not each time."""
+        """Write my entry soon if demand is far below the one written; at most once in `AGAIN_EARLY_S`."""
         if self._wants and want_per_s < EARLY * self._wants[-1][1] and now_s - self._early_s > AGAIN_EARLY_S:
             self._early_s = now_s
             self._next_put_s = min(self._next_put_s, max(now_s, self._put_s + EARLY_S))
 
     def put_failed(self, now_s: float) -> None:
-        """Take that my entry was not written, as far as is known."""
+        """Record that writing my entry failed; it may have been written."""
         self._tried_s = min(self._tried_s, now_s)
         self._next_put_s = now_s + AGAIN_S + AGAIN_MORE_S * self._chance()
 
     def read_failed(self, now_s: float) -> None:
-        """Take that the entries were not read."""
+        """Record that the entries could not be read."""
         self._has_failed = True
         self._next_read_s = now_s + AGAIN_S + AGAIN_MORE_S * self._chance()
 
     def read_worked(self, entries: Mapping[str, BudgetEntry], *, sent_s: float, now_s: float) -> None:
-        """Take the entries of all workers, by name, as they were some time after `sent_s`."""
+        """Record the entries of all workers, by name, as they were some time after `sent_s`."""
         gap_s = sent_s - self._read_s
         if BLIND_S < gap_s < inf:
             self._was_blind(gap_s)
-        if self._has_failed:  # others, too, may have read nothing new of me
+        if self._has_failed:  # others, too, may have failed to read my last entry
             late_s = now_s + WAIT_S
             self._wants = [(late_s if since_s > self._read_s else since_s, want) for since_s, want in self._wants]
             self._has_failed = False
@@ -179,15 +179,15 @@ class Member:
         return has_changed
 
     def _look_whether_alone(self, now_s: float, *, has_changed: bool) -> None:
-        """See whether others can write for a while and I cannot: then they have taken me for dead."""
-        if self._read_s < self._tried_s:  # what was written before writes failed says nothing
+        """Note whether others have written for a while and I could not: then they consider me dead."""
+        if self._read_s < self._tried_s:  # changes from before my writes failed do not count
             self._others_s = inf
         elif has_changed:
             self._others_s = min(self._others_s, now_s)
         self._is_alone = now_s - self._put_s > ALONE_S and now_s - self._others_s > OTHERS_S
 
     def _enter(self, now_s: float) -> None:
-        """Let my entry be written, as the last: at once, or where it would have no share when I know who is dead."""
+        """Schedule my first entry, in the last place: at once if it gets a share, else once it is known who is dead."""
         self._watched_s = min(self._watched_s, now_s)
         live = self._live()
         self._place = 1 + max((entry.place for entry in live.values()), default=0)
@@ -196,7 +196,7 @@ class Member:
             self._next_put_s = now_s
 
     def _plan_calls(self, now_s: float) -> None:
-        """Read again soon: when a larger want may count, and when another may be found dead, after a write of mine."""
+        """Schedule the next read, also for when a higher demand may count or another's lease ends, after my write."""
         at_s = [now_s + READ_S * self._jitter(), *(since_s for since_s, _ in self._wants if since_s > self._read_s)]
         for name, seen in self._seen.items():
             if name != self.name and not seen.is_dead and now_s - seen.at_s > OVERDUE_S:
@@ -206,14 +206,14 @@ class Member:
         self._next_read_s = max(now_s, min(at_s))
 
     def per_s(self, now_s: float) -> float:
-        """Return how many units I may use in a second now."""
+        """Return how many units a second I may use now."""
         if now_s - self._ticked_s > FROZEN_S:
             return 0.0
         over_s = now_s - self._read_s - HELD_S
         return SOLD * self._share * (FADED ** (over_s / FADE_S) if over_s > 0 else 1.0)
 
     def is_parked(self, now_s: float) -> bool:
-        """Return whether there are too many workers for the budget, and those that came first live and have it."""
+        """Return whether there are too many workers for the budget, and earlier ones, surely alive, have all of it."""
         if self._is_blind(now_s) or self._share > 0 or now_s - min(self._watched_s, self._entered_s) <= WAIT_S:
             return False
         live = self._live()
@@ -223,14 +223,14 @@ class Member:
         return have_it[self.name] == 0.0 and (is_sure or now_s - self._entered_s > PARK_S)
 
     def stale(self, now_s: float) -> dict[str, int]:
-        """Return the entries of dead workers that I am to delete, by name, each if its `n` is still this one."""
+        """Return the dead workers' entries that I should delete: name to `n`, each only if it still has this `n`."""
         if self._is_blind(now_s) or self.name != next(iter(self._live()), None):
             return {}
         return {name: seen.n for name, seen in self._seen.items() if now_s - seen.at_s > STALE_S}
 
     @property
     def live_count(self) -> int:
-        """How many workers there are, as far as is known."""
+        """The number of workers not known to be dead."""
         return len(self._live())
 
     def _tick(self, now_s: float) -> None:
@@ -246,28 +246,28 @@ class Member:
         return now_s - self._read_s > BLIND_S
 
     def _renew_all(self, now_s: float) -> None:
-        """Give everyone a whole lease again: what did not change may have been kept from changing, as mine was."""
+        """Restart all leases of workers not known to be dead: their writes may have failed, as mine did."""
         for seen in self._seen.values():
             seen.at_s = seen.at_s if seen.is_dead else now_s
 
     def _was_blind(self, gap_s: float) -> None:
-        """Count no time against the others in which nothing was read."""
+        """Extend the others' leases by the time in which nothing was read."""
         for seen in self._seen.values():
             seen.at_s += 0.0 if seen.is_dead else gap_s
 
     def _may_live(self, name: str) -> bool:
-        """Return whether an entry could not have been written since it changed: my own was not either."""
+        """Return whether a worker may be alive although its entry is unchanged: I have not written since, either."""
         return self._seen[name].at_s + DUE_S >= self._put_s
 
     def _live(self) -> dict[str, BudgetEntry]:
-        """Return the entries of workers that are not known to be dead, and mine, in order of their places."""
+        """Return the entries of workers not known to be dead, and mine, in order of their places."""
         live = (
             (name, entry) for name, entry in self._entries.items() if name == self.name or not self._seen[name].is_dead
         )
         return dict(sorted(live, key=lambda item: (item[1].place, item[0])))
 
     def _want_now(self) -> float:
-        """Return what I want, as far as all others have read it: as a read of mine worked then, theirs did, too."""
+        """Return my demand, as far as all others have read it: since a read of mine succeeded, theirs did, too."""
         counted = [number for number, (since_s, _) in enumerate(self._wants) if since_s <= self._read_s]
         if not counted:
             return 0.0
@@ -275,7 +275,7 @@ class Member:
         return min(want for _, want in self._wants)
 
     def _share_now(self, now_s: float) -> float:
-        """Return my share; it is the same until the next call to the ledger."""
+        """Return my share; it does not change before the next ledger call."""
         mine = self._want_now()
         if self._is_blind(now_s):
             return min(self._share, mine)

@@ -1,6 +1,6 @@
-"""A worker's side of a write budget, all in one: may a request be sent, and which call to the ledger is due. Pure.
+"""A worker's side of a write budget: whether a request may be sent, and which ledger call is due. Pure.
 
-And what is between the request loop and a budget: which request may be sent, how large, and what it has cost.
+Also the gate between the request loop and a budget: which request may be sent, how large, and what it has cost.
 """
 
 import json
@@ -15,14 +15,14 @@ from ingest.dynamodb.http.response import Answer
 from ingest.dynamodb.pending import Answered, PendingRequests, R, SentRequest
 from ingest.ledger.claims import BudgetEntry
 
-NEW_COST = 0.5  # of what the last request cost, in the average
+NEW_COST = 0.5  # weight of the last request in the moving average of the cost
 
 
 class BudgetedWorker:
-    """What a process may write to a table. Times come in order, of one monotonic clock.
+    """What a process may write to a table. Times are of one monotonic clock and must not decrease.
 
-    `units` of requests are write units without the table's indexes; what DynamoDB takes for each of them is learnt from
-    its answers. Until the first one came, a request has one row, and is alone.
+    `units` of requests are write units without the table's indexes; how many DynamoDB consumes for each is learnt from
+    its responses. Until the first response, a request has one row, and no other is in flight.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class BudgetedWorker:
         self._begin(now_s)
 
     def begin(self, now_s: float) -> None:
-        """Begin anew among the others; what a row costs stays known."""
+        """Join the other workers anew; the cost learnt is kept."""
         self.member.begin(now_s)
         self._under_way = 0
         self._begin(now_s)
@@ -57,7 +57,7 @@ class BudgetedWorker:
         return most_rows(self.member.budget_per_s, self._per_s, units_per_row * self._cost)
 
     def wait_s(self, units: float, now_s: float) -> float:
-        """Return how long a request must wait; 0 if it may be sent, `inf` if that is not known."""
+        """Return the seconds a request must wait; 0 if it may be sent, `inf` if that is not known."""
         if self._cost is None and self._under_way:
             return inf
         self._request_units = units * (self._cost or 1.0)
@@ -65,16 +65,16 @@ class BudgetedWorker:
         return self._bucket.wait_s(self._request_units, self._per_s)
 
     def send(self, units: float) -> float:
-        """Take what a request is thought to cost, and return it."""
+        """Take a request's estimated cost in units, and return it."""
         self._under_way += 1
         thought = units * (self._cost or 1.0)
         self._bucket.take(thought)
         return thought
 
     def answered(self, thought: float, *, written: float, taken: float) -> None:
-        """Take what a request has cost: which share of its units was `written`, and how many units that `taken`.
+        """Record what a request has cost: the share of its units that was `written`, and the units consumed (`taken`).
 
-        Of a request of which nothing is known, all was written for as much as was thought.
+        A request of unknown outcome counts as wholly written, at the estimated cost (`thought`).
         """
         self._under_way -= 1
         self._bucket.lose(thought * (1 - written))
@@ -86,7 +86,7 @@ class BudgetedWorker:
     # --- calls to the ledger
 
     def due(self, now_s: float) -> Call | None:
-        """Return the call to the ledger that is due."""
+        """Return the ledger call that is due."""
         self._fill(now_s)
         call = self.member.due(now_s)
         if self.member.name != self._name:
@@ -94,7 +94,7 @@ class BudgetedWorker:
         return call
 
     def entry(self, now_s: float) -> BudgetEntry:
-        """Return what is to be written."""
+        """Return the entry to write."""
         self._fill(now_s)
         self._look(now_s, SOON_S)
         entry = replace(self.member.entry(self._want_per_s, now_s), used_per_s=self._demand.used_per_s)
@@ -102,14 +102,14 @@ class BudgetedWorker:
         return entry
 
     def put_worked(self, entry: BudgetEntry, *, sent_s: float, now_s: float) -> None:
-        """Take that the entry was written."""
+        """Record that the entry was written."""
         self._fill(now_s)
         self.member.put_worked(entry, sent_s=sent_s, now_s=now_s)
 
     def read_worked(
         self, entries: Mapping[str, BudgetEntry], *, budget_per_s: float, sent_s: float, now_s: float
     ) -> None:
-        """Take all entries, and the budget that holds now."""
+        """Record all entries, and the budget that applies now."""
         self._fill(now_s)
         if budget_per_s != self.member.budget_per_s:
             self.member.set_budget(budget_per_s)
@@ -117,7 +117,7 @@ class BudgetedWorker:
         self._per_s = self.member.per_s(now_s)
 
     def _fill(self, now_s: float) -> None:
-        """Add the units that have come until now, by the rate that held, and see which one holds from here on."""
+        """Add the units accrued until now at the rate so far, then update the rate and the demand."""
         self._bucket.fill(self._per_s, now_s, request_units=self._request_units)
         self._per_s = self.member.per_s(now_s)
         if self._per_s > 0 and not self._has_begun:
@@ -140,31 +140,31 @@ _ASKS = b'{"ReturnConsumedCapacity":"TOTAL",'  # the units of indexes included
 
 
 class Budget(Protocol):
-    """What may be written to a table (`ingest.dynamodb.budget.holder`)."""
+    """A limit on the writes to a table (`ingest.dynamodb.budget.holder`)."""
 
     def most_rows(self, units_per_row: float) -> int:
         """Return how many rows the next request may have."""
 
     def wait_s(self, units: float) -> float:
-        """Return how long a request must wait; 0 if it may be sent."""
+        """Return the seconds a request must wait; 0 if it may be sent."""
 
     def send(self, units: float) -> float:
-        """Take what a request is thought to cost, and return it."""
+        """Take a request's estimated cost in units, and return it."""
 
     def answered(self, thought: float, *, written: float, taken: float) -> None:
-        """Take what a request has cost: which share of it was written, and the units that took."""
+        """Record what a request has cost: the share of it that was written, and the units consumed."""
 
 
 class BudgetGate(Generic[R]):
-    """Lets requests pass as a budget allows; without one, all of them. `opens_s`: when the next may pass."""
+    """Admits requests as a budget allows; without one, all of them. `opens_s`: when the next may be admitted."""
 
     def __init__(self, budget: Budget | None) -> None:
         self.opens_s = 0.0
         self._budget = budget
-        self._under_way: dict[int, float] = {}  # what each request is thought to cost
+        self._under_way: dict[int, float] = {}  # the estimated cost of each request
 
     def admit(self, pending: PendingRequests[R], sent: SentRequest[R], now_s: float) -> bool:
-        """Return whether a request may be sent; if not, it is held. What would be too much of it is held, too.
+        """Return whether a request may be sent; if not, it is held. Rows beyond the size limit are split off and held.
 
         Raises:
             IngestError: as the budget's `wait_s`.
@@ -185,11 +185,11 @@ class BudgetGate(Generic[R]):
         return False
 
     def body(self, request: R) -> bytes:
-        """Return what is sent: with a budget, it asks what the request takes."""
+        """Return the body to send; with a budget, it requests the consumed capacity in the response."""
         return request.body if self._budget is None else _ASKS + request.body[1:]
 
     def answered(self, sent: SentRequest[R], answer: Answer | None, answered: Answered[R] | None) -> None:
-        """Take what came of a request: what it means, if anything, or an error; None of both if it is not known."""
+        """Record the outcome of a request: `answered` is None for an error, and `answer`, too, if nothing is known."""
         if self._budget is None:
             return
         thought, units = self._under_way.pop(id(sent)), sent.request.write_units
@@ -202,7 +202,7 @@ class BudgetGate(Generic[R]):
         self._budget.answered(thought, written=written, taken=thought * written if taken is None else taken)
 
     def give_up(self) -> None:
-        """Take that what is under way may have been written."""
+        """Count requests in flight as written, because they may have been."""
         if self._budget is not None:
             for thought in self._under_way.values():
                 self._budget.answered(thought, written=1.0, taken=thought)
@@ -210,7 +210,7 @@ class BudgetGate(Generic[R]):
 
 
 def consumed_units(body: bytes) -> float | None:
-    """Return the write units that an answer says a request took; None where it does not say.
+    """Return the write units that a request consumed, as its response reports; None if it does not report them.
 
     >>> consumed_units(b'{"ConsumedCapacity":[{"TableName":"Orders","CapacityUnits":50.0}],"UnprocessedItems":{}}')
     50.0

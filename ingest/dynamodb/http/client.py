@@ -1,6 +1,6 @@
-"""Requests, signed and under way, many at a time over kept-alive connections, in one thread.
+"""Signs requests and keeps many in flight over kept-alive connections, from one thread.
 
-They are signed by Signature Version 4, many times a second: all but the body is prepared once a second.
+Signature Version 4 is applied many times a second, so all that does not depend on the body is prepared once a second.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -22,9 +22,9 @@ from ingest.dynamodb.http.connection import API, Connection, ConnectionLostError
 from ingest.dynamodb.http.response import Answer
 
 T = TypeVar("T")
-LOOK_EVERY_S = 0.1  # for requests that take too long
-MAX_IDLE_S = 15.0  # a function may be frozen between files, and what is between it and the service forgets connections
-REPEATABLE = (BATCH_WRITE_ITEM, BATCH_GET_ITEM)  # sent twice, they do what they do once
+LOOK_EVERY_S = 0.1  # interval of the check for requests that timed out
+MAX_IDLE_S = 15.0  # a function may be frozen between files, and intermediaries drop idle connections
+REPEATABLE = (BATCH_WRITE_ITEM, BATCH_GET_ITEM)  # idempotent: sent twice, they have the effect of one
 
 
 @dataclass(slots=True)
@@ -37,12 +37,12 @@ class _UnderWay(Generic[T]):
 
 
 class Exchange(Generic[T]):
-    """Sends bodies and hands back answers by the ticket each was given.
+    """Sends request bodies and returns the responses, each with the ticket of its request.
 
-    Holds one connection for each request under way at once, and per connection a request and an answer. `sign` makes a
-    request of a body and an operation. A kept-alive connection that turns out to be closed is replaced without a word,
-    once a request, if the operation is `REPEATABLE`: another, which may have a condition, may have been carried out.
-    Connections stay registered while they are idle: two system calls less a request, and their end is seen.
+    Holds one connection for each request in flight, and per connection one request and one response. `sign` makes an
+    HTTP request of a body and an operation. If a kept-alive connection turns out to be closed, the request is sent over
+    a new one, once, if its operation is `REPEATABLE`: any other, perhaps conditional, may have been carried out.
+    Idle connections stay registered: this saves two system calls a request, and shows when the other side closes one.
     """
 
     def __init__(
@@ -68,15 +68,15 @@ class Exchange(Generic[T]):
 
     @property
     def in_flight(self) -> int:
-        """How many requests have no outcome yet that `poll` has returned."""
+        """The number of requests whose outcome `poll` has not returned yet."""
         return len(self._busy) + len(self._failed)
 
     def start(self, ticket: T, body: bytes, operation: str = BATCH_WRITE_ITEM) -> None:
-        """Begin a request. A failure, too, comes from `poll`."""
+        """Start a request. A failure to send it, too, is returned by `poll`."""
         self._begin(_UnderWay(ticket, body, operation, self._now_s() + self._answer_timeout_s))
 
     def poll(self, timeout_s: float) -> list[tuple[T, Answer | ConnectionLostError]]:
-        """Return the answers and failures that have come, waiting at most `timeout_s` for the first."""
+        """Return the responses and failures since the last call, waiting at most `timeout_s` for the first."""
         done: list[tuple[T, Answer | ConnectionLostError]] = [*self._failed]
         self._failed.clear()
         for key, events in self._selector.select(0 if done else timeout_s):
@@ -92,7 +92,7 @@ class Exchange(Generic[T]):
         return done
 
     def close(self) -> None:
-        """Give up whatever is under way, and close all connections."""
+        """Abandon the requests in flight, and close all connections."""
         for connection in [*self._busy, *(connection for connection, _ in self._idle)]:
             connection.close()
         self._busy.clear()
@@ -146,7 +146,7 @@ class Exchange(Generic[T]):
         return self._busy.pop(connection).ticket
 
     def _forget(self, connection: Connection) -> None:
-        """Close an idle connection that has something to read: its end, or bytes that were not asked for."""
+        """Close an idle connection that is readable: the other side closed it or sent unrequested bytes."""
         self._idle = [(other, since_s) for other, since_s in self._idle if other is not connection]
         self._end(connection)
 
@@ -171,7 +171,7 @@ class Exchange(Generic[T]):
 
 
 class AwsSession(Protocol):
-    """What is used of `boto3.Session`, or of what stands for it where boto3 is not imported."""
+    """The part of `boto3.Session` that is used; a substitute provides it where boto3 is not imported."""
 
     @property
     def region_name(self) -> str | None:
@@ -190,7 +190,7 @@ class AwsSession(Protocol):
 
 
 def table_exchange(session: AwsSession, client: Any, table: str) -> Exchange[Any]:
-    """Return an exchange that sends what is for a table where `client` would send it.
+    """Return an exchange for a table, with the endpoint that `client` would use.
 
     Raises:
         IngestError: there are no credentials or no region, or a setting is wrong.
@@ -205,7 +205,7 @@ def table_exchange(session: AwsSession, client: Any, table: str) -> Exchange[Any
         raise translate(error, f"preparing to write to table {table}") from error
 
     def current() -> ReadOnlyCredentials:
-        """Fetched anew by botocore when they are about to expire, which may fail."""
+        """Return the credentials; botocore renews them shortly before they expire, which may fail."""
         with aws_call(f"renewing the credentials to write to table {table}"):
             return credentials.get_frozen_credentials()
 
@@ -218,11 +218,11 @@ _INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """What the requests of one operation and second share: hashes of what stands before the body's, and the head up to
-    the signature.
+    """The parts that the requests of one operation share for a second: hashes up to where the body's hash is added, and
+    the head up to the signature.
 
-    Copies of a hash are half the price of new ones. `inner` and `outer` are those of HMAC: two copies of them are half
-    the price of one of `hmac`'s objects.
+    Copying a hash takes half the time of creating one. `inner` and `outer` are HMAC's two hashes: copying both takes
+    half the time of one `hmac` object.
     """
 
     canonical: "hashlib._Hash"
@@ -232,7 +232,7 @@ class _Prepared:
 
 
 class Signer:
-    """Signs POST requests to an endpoint. `credentials` is asked once a second, so that they may be refreshed."""
+    """Signs POST requests to an endpoint. `credentials` is called once a second, so that renewed ones are used."""
 
     def __init__(
         self,
@@ -248,7 +248,7 @@ class Signer:
         self._prepared: dict[str, _Prepared] = {}  # by operation
 
     def request(self, body: bytes, operation: str) -> bytes:
-        """Return the whole HTTP request for an operation's body, head and body in one piece."""
+        """Return the whole HTTP request for an operation's body: head and body as one bytes object."""
         second = int(self._now_s())
         if second != self._second:
             self._prepared, self._second = {}, second

@@ -1,7 +1,7 @@
-"""Where DynamoDB is, and one kept-alive connection to it.
+"""DynamoDB's endpoint, and one kept-alive connection to it.
 
-It is found as botocore would: settings, endpoint rules, certificates, proxies. Over the connection a request goes out
-and an answer comes back, never waiting but while it is opened.
+The endpoint is resolved as botocore would: settings, endpoint rules, certificates, proxies. A connection carries one
+request and its response at a time, and blocks only while it is opened.
 """
 
 import socket
@@ -23,7 +23,7 @@ from ingest.dynamodb.http.response import Answer, AnswerReader, BadAnswerError
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What a connection and a signature must know of a service."""
+    """What is needed to connect to a service and to sign requests for it."""
 
     scheme: str
     host: str
@@ -37,11 +37,11 @@ class Endpoint:
 
     @property
     def host_header(self) -> str:
-        """The Host header: with its port, unless that is the scheme's."""
+        """The Host header, with the port unless that is the scheme's default."""
         return self.host if self.port == _PORTS[self.scheme] else f"{self.host}:{self.port}"
 
     def tls(self) -> ssl.SSLContext | None:
-        """Return what TLS needs; None for plain HTTP."""
+        """Return the TLS context; None for plain HTTP."""
         if self.scheme != "https":
             return None
         context = ssl.create_default_context(cafile=self.authorities)
@@ -54,10 +54,10 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def find_endpoint(client: Any, table: str, *, ca_bundle: str | None = None) -> Endpoint:
-    """Return where botocore's client would send what it writes to a table.
+    """Return the endpoint to which botocore's client would send writes to a table.
 
-    Asked of botocore itself, by a request that is prepared and signed and then not sent: whatever its settings are
-    (AWS_ENDPOINT_URL, FIPS, dual stack, endpoints by account), they count. `ca_bundle` is its setting of that name.
+    botocore prepares and signs a request, which is then not sent; so all its settings apply (AWS_ENDPOINT_URL, FIPS,
+    dual stack, account-based endpoints). `ca_bundle` is its setting of that name.
 
     Raises:
         BotoCoreError: no region, no credentials, or a wrong setting.
@@ -80,7 +80,7 @@ def find_endpoint(client: Any, table: str, *, ca_bundle: str | None = None) -> E
 
 
 def _prepared(client: Any, table: str) -> AWSPreparedRequest:
-    """Return a request as it would be sent, by the documented event that may answer in place of the service."""
+    """Return a request as it would be sent, caught by the documented event whose handler may answer it."""
     seen: list[AWSPreparedRequest] = []
 
     def instead_of_sending(request: AWSPreparedRequest, **_: object) -> AWSResponse:
@@ -110,8 +110,8 @@ def _scope(request: AWSPreparedRequest) -> list[str]:
     return text.partition("Credential=")[2].partition(",")[0].split("/")
 
 
-READ_BYTES = 16 * 1024  # most answers are shorter by far; a large buffer is made anew each time
-MOST_READ_BYTES = 256 * 1024  # of an answer that is known to be long
+READ_BYTES = 16 * 1024  # most responses are far shorter, and each read allocates a buffer of this size
+MOST_READ_BYTES = 256 * 1024  # for a response that is known to be long
 MAX_TUNNEL_BYTES = 256 * 1024
 
 
@@ -120,13 +120,13 @@ class ConnectionLostError(Exception):
 
 
 class Connection:
-    """A socket to an endpoint. Small writes are not held back (TCP_NODELAY): head and body go in one."""
+    """A socket to an endpoint. TCP_NODELAY is set: head and body are sent in one write, without delay."""
 
     def __init__(self, endpoint: Endpoint, tls: ssl.SSLContext | None, *, timeout_s: float) -> None:
         """Open it, within the time-out.
 
         Raises:
-            ConnectionLostError: the endpoint or its proxy could not be reached, or does not prove who it is.
+            ConnectionLostError: the endpoint or its proxy could not be reached, or its certificate is not valid.
         """
         try:
             self._socket = _opened(endpoint, tls, timeout_s)
@@ -148,11 +148,11 @@ class Connection:
 
     @property
     def has_received(self) -> bool:
-        """Whether a part of an answer has come."""
+        """Whether part of a response has arrived."""
         return self._reader.has_begun
 
     def send(self, request: bytes) -> None:
-        """Begin a request; nothing may be under way.
+        """Start a request; no other may be in flight.
 
         Raises:
             ConnectionLostError: the other side has closed it.
@@ -172,10 +172,10 @@ class Connection:
             raise ConnectionLostError(f"sending failed: {error}") from error
 
     def pull(self) -> Answer | None:
-        """Return the answer if all of it has come.
+        """Return the response if all of it has arrived.
 
         Raises:
-            ConnectionLostError: it will never come.
+            ConnectionLostError: the connection failed, was closed, or received something other than a response.
         """
         try:
             while True:
@@ -204,7 +204,7 @@ class Connection:
         return answer
 
     def close(self) -> None:
-        """Close it, whatever is under way."""
+        """Close it, even with a request in flight."""
         self._socket.close()
 
 
@@ -223,7 +223,7 @@ def _opened(endpoint: Endpoint, tls: ssl.SSLContext | None, timeout_s: float) ->
 
 
 def _tunnel(opened: socket.socket, endpoint: Endpoint, proxy: str) -> None:
-    """Ask an HTTP proxy for a way through (CONNECT), for plain HTTP too."""
+    """Open a tunnel through an HTTP proxy (CONNECT), for plain HTTP, too."""
     url, place = urlsplit(proxy), f"{endpoint.host}:{endpoint.port}"
     lines = [f"CONNECT {place} HTTP/1.1", f"Host: {place}"]
     if url.username:

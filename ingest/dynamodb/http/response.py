@@ -1,11 +1,11 @@
-"""The bytes of an HTTP/1.1 answer, as they arrive -> status and body. As much of the protocol as services speak."""
+"""The bytes of an HTTP/1.1 response, as they arrive -> status and body. Only the part of HTTP that AWS services use."""
 
 import re
 import zlib
 from dataclasses import dataclass
 
 MAX_HEAD_BYTES = 64 * 1024
-# A whole head as DynamoDB sends it, in one look: status, length and checksum, and nothing that changes what they mean.
+# Matches a whole head as DynamoDB sends it: status, length and checksum, and no header that changes their meaning.
 _USUAL_HEAD = re.compile(
     rb"HTTP/1\.1 ([2-5][0-9]{2}) [^\r\n]*\r\n"
     rb"(?:content-length: ?([0-9]{1,12})\r\n|x-amz-crc32: ?([0-9]{1,10})\r\n|connection: ?keep-alive\r\n"
@@ -13,37 +13,37 @@ _USUAL_HEAD = re.compile(
     re.IGNORECASE,
 )
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: |\r|$)")
-# of a head in lower case
+# for a head in lower case
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n")
 _CRC32 = re.compile(rb"\r\nx-amz-crc32:[ \t]*([0-9]{1,10})[ \t]*\r\n")
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r]*chunked")
 _CLOSE = re.compile(rb"\r\nconnection:[ \t]*close")
-# rare, and so looked for without a pattern
+# rare, and so first searched for without a pattern
 _ENCODED, _CONNECTION, _TRANSFER = b"\r\ncontent-encoding:", b"\r\nconnection:", b"\r\ntransfer-encoding:"
 
 
 class BadAnswerError(Exception):
-    """What came is not an HTTP response: the connection cannot be used any more."""
+    """The bytes received are not a valid HTTP response: the connection cannot be used any more."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """One whole answer. `keeps_alive`: the connection may be used again."""
+    """One complete response. `keeps_alive`: the connection may be used again."""
 
     status: int
     body: bytes
     keeps_alive: bool
 
 
-# What a head says: status, where the body begins, its length (None: it comes in chunks), its checksum, whether the
-# connection may be used again. A tuple costs least, and each answer has one.
+# A parsed head: status, where the body begins, its length (None: it is chunked), its checksum, whether the connection
+# may be used again. A tuple, because that is the cheapest and each response needs one.
 _Head = tuple[int, int, int | None, int | None, bool]
 
 
 class AnswerReader:
-    """Reads one answer from the parts in which it comes. A head is parsed once, and no byte is copied for each part."""
+    """Assembles one response from its parts. Parses the head once, and does not copy earlier parts for each new one."""
 
-    # most answers are one part, and nothing is kept of them
+    # class attributes: most responses arrive in one part, and never set them
     _data: bytes | bytearray = b""
     _head: _Head | None = None
     _chunks: list[bytes] | None = None
@@ -51,19 +51,19 @@ class AnswerReader:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a part of an answer has come, and more must come."""
+        """Whether part of a response has arrived, and more must follow."""
         return len(self._data) > 0
 
     @property
     def missing(self) -> int:
-        """How many bytes must still come, as far as that is known."""
+        """How many bytes are still missing, as far as that is known; else 0."""
         return self._head[1] + (self._head[2] or 0) - len(self._data) if self._head else 0
 
     def take(self, part: bytes) -> Answer | None:
-        """Take the next part; return the answer if it is whole now.
+        """Add the next part; return the response if it is complete now.
 
         Raises:
-            BadAnswerError: what came is not an HTTP response, more than one, or does not match its checksum.
+            BadAnswerError: it is not an HTTP response, or more than one, or does not match its checksum.
         """
         data = self._with(part) if self._data else part
         head = self._head or _read_head(data)
@@ -86,7 +86,7 @@ class AnswerReader:
         return self._data
 
     def _part_of_body(self, data: bytes | bytearray, start: int, length: int | None) -> bytes | None:
-        """Return a body that is not just what stands behind the head, if it is whole."""
+        """Return a body that is not simply the bytes after the head; None if it is incomplete."""
         if length is None:
             return self._from_chunks(data, start)
         if len(data) - start > length:
@@ -94,7 +94,7 @@ class AnswerReader:
         return None
 
     def _from_chunks(self, data: bytes | bytearray, start: int) -> bytes | None:
-        """Return the body of an answer in chunks, as proxies send; trailers are left out."""
+        """Return a chunked body, as proxies send it, without trailers; None if it is incomplete."""
         chunks = self._chunks
         if chunks is None:
             chunks, self._at = [], start
@@ -114,7 +114,7 @@ class AnswerReader:
 
 
 def _read_head(data: bytes | bytearray) -> _Head | None:
-    """Return what the head of an answer says; None if more of it must come."""
+    """Return the parsed head of a response; None if it is incomplete."""
     usual = _USUAL_HEAD.match(data)
     if usual and usual[2] and usual[1] not in (b"204", b"304"):
         return int(usual[1]), usual.end(), int(usual[2]), int(usual[3]) if usual[3] else None, True
@@ -130,7 +130,7 @@ def _read_head(data: bytes | bytearray) -> _Head | None:
         status = int(match[1])
         if status >= 200:
             break
-        begin = end + 4  # 1xx: the answer proper is still to come
+        begin = end + 4  # 1xx: the final response follows
     text = bytes(data[begin : end + 2]).lower()
     given = _CRC32.search(text)
     checksum = int(given[1]) if given and _ENCODED not in text else None
@@ -148,7 +148,7 @@ def _check_unfinished_head(data: bytes | bytearray, begin: int) -> None:
 
 
 def _length(head: bytes, status: int) -> int | None:
-    """Return how long a body is whose head does not just say it; None where it comes in chunks."""
+    """Return the length of a body that Content-Length alone does not give; None if it is chunked."""
     if status in (204, 304):
         return 0
     if _CHUNKED.search(head):
