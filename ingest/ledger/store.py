@@ -72,7 +72,7 @@ class TableLeases:
 
     def prefetch(self, files: Sequence[FileVersion]) -> None:
         """Look up several objects at once. `begin` then treats those without a HEAD as new, and reads all others again.
-        If an object is no longer new, its write fails."""
+        If a HEAD was created meanwhile, the write of its object fails."""
         self._unseen = set()
         if len(files) > 1:
             keys = {file.url: key_of(file, LedgerKeys.HEAD) for file in files}

@@ -146,7 +146,7 @@ class Retry:
         """Return an object in its present version, if its contents are still those of the given version."""
         now = next((o for o, _ in self._services.listing.under(file.bucket, file.key) if o.key == file.key), None)
         if now is None:
-            raise FileMissing(f"{file.url} is no longer in its bucket; drop it again to load it.")
+            raise FileMissing(f"{file.url} no longer exists in its bucket; drop it again to load it.")
         if file.etag and now.etag != file.etag:
             is_newest = self._queries.file_status(file).is_newest
             raise ObjectSuperseded(

@@ -163,8 +163,8 @@ class Undo:
             self._find(replace(file, size_bytes=None))
         except ObjectSuperseded:
             raise FileMissing(
-                f"The version of {file.url} that was loaded is no longer in its bucket, and only it has the keys to "
-                "delete; nothing was changed."
+                f"The version of {file.url} that was loaded no longer exists in its bucket, and only it has the keys "
+                "to delete; nothing was changed."
             ) from None
 
     def _is_elsewhere(self, entry: Entry, last: Entry, feed: Feed) -> bool:

@@ -107,7 +107,7 @@ def test_an_object_that_was_overwritten_is_refused(capsys: pytest.CaptureFixture
     client("s3").put_object(Bucket="landing", Key=KEY, Body=b"another")
     ran = Ran(capsys, "undo", KEY, "--yes")
     assert (ran.code, statuses(stack), stack.messages()) == (3, ["COMPLETE"], [])
-    assert ran.sentence.startswith(f"The version of {URL} that was loaded is no longer in its bucket")
+    assert ran.sentence.startswith(f"The version of {URL} that was loaded no longer exists in its bucket")
 
 
 def test_an_older_version_that_its_bucket_still_has_is_not(

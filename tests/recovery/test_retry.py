@@ -377,7 +377,7 @@ def test_an_object_that_is_gone_or_overwritten_is_not_retried() -> None:
     with pytest.raises(ObjectSuperseded, match="has been overwritten since"):
         operator.retry()
     del world.objects.contents[KEY]
-    with pytest.raises(FileMissing, match="is no longer in its bucket"):
+    with pytest.raises(FileMissing, match="no longer exists in its bucket"):
         operator.retry()
     assert world.queue.sent == []
 
