@@ -22,7 +22,7 @@ def write_document(path: Path, document: dict[str, object]) -> None:
 def origin(*, seed: int, command: str | None = None) -> dict[str, object]:
     """Return what is needed to reproduce figures measured now; by default, the command is that of this process."""
     return {
-        "command": command or shlex.join(["python", "-m", "loadtest", *sys.argv[1:]]),
+        "command": command or command_line(),
         "seed": seed,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": subprocess.run(
@@ -31,3 +31,12 @@ def origin(*, seed: int, command: str | None = None) -> dict[str, object]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "versions": {name: version(name) for name in ("boto3", "pyarrow", "msgspec")},
     }
+
+
+def command_line() -> str:
+    """Return the command of this process without `--out`: where the result is written does not change it."""
+    given = sys.argv[1:]
+    if "--out" in given:
+        at = given.index("--out")
+        given = given[:at] + given[at + 2 :]
+    return shlex.join(["python", "-m", "loadtest", *given])

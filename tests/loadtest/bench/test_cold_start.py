@@ -32,6 +32,7 @@ def test_the_command_reports_where_the_time_of_a_cold_start_goes(tmp_path: Path)
     assert steps["cold start"] == pytest.approx(parts, rel=0.3)
     assert start["cpu_seconds"]["cold start"]["median"] > 0.05
     assert [goal["at_most"] for goal in result["goals"]] == [600]
+    assert str(tmp_path) not in out.read_text()
 
 
 def handler(folder: Path, program: str) -> Code:

@@ -76,6 +76,7 @@ def test_the_command_writes_outcomes_and_fails_if_one_is_a_problem(
     (found,) = json.loads(out.read_text())["outcomes"]
     assert found["case"] == "header, then quotes"
     assert found["row_counts"]["bytes_read"] == found["file_bytes"]
+    assert str(tmp_path) not in out.read_text()
     monkeypatch.setattr(sys, "argv", ["loadtest", *options, "--time-limit", "0.05"])
     assert main() == 1
     assert "not done after" in capsys.readouterr().out

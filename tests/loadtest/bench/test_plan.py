@@ -21,6 +21,7 @@ def test_the_command_measures_every_kind_of_file(tmp_path: Path) -> None:
     assert [planning["kind"] for planning in result["plannings"]] == list(GOALS)
     assert all(planning["segments"] == 1 and planning["file_bytes"] > 990_000 for planning in result["plannings"])
     assert len(result["goals"]) == 2 * len(GOALS)
+    assert str(tmp_path) not in out.read_text()
     assert all(f"kind {kind}; " in run.stdout for kind in GOALS)
 
 

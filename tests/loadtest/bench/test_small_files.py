@@ -23,6 +23,7 @@ def test_the_command_measures_each_number_of_workers_and_what_a_file_asks_for(tm
         assert asked == {"UpdateItem": 3, "PutEvents": 1, "BatchGetItem": 0.1}
         assert "GetItem" not in one["calls"]
     assert len(result["goals"]) == 1
+    assert str(tmp_path) not in out.read_text()
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
