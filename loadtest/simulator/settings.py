@@ -56,6 +56,11 @@ class Simulation:
     partition_units_per_s: float = 1000
     partitions: int | None = None  # None: as many as the capacity requires
 
+    def __post_init__(self) -> None:
+        rates = (self.provisioned_units_per_s, self.warm_units_per_s, self.partition_units_per_s)
+        if min(*rates, self.burst_s, self.partitions or 1) <= 0:
+            raise ValueError("rates, seconds and partitions must be more than 0")
+
     @property
     def limit(self) -> tuple[Reason, float]:
         """The reason for throttling beyond the table's capacity, and that capacity in units per second."""

@@ -117,3 +117,8 @@ def test_a_table_never_takes_more_than_was_refilled(steps: list[tuple[float, int
         now += pause_s
         units_taken += units if capacity.take(KEYS[number], units, now) is None else 0
         assert units_taken <= 500 + 500 * now + 1e-6
+
+
+def test_a_simulation_without_capacity_is_refused() -> None:
+    with pytest.raises(ValueError, match="more than 0"):
+        Simulation(burst_s=0)
